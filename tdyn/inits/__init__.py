@@ -1,0 +1,31 @@
+r"""Initializations by their field names.
+
+A *law* is a function ``law(shape, *, generator)`` that draws one weight matrix
+``(n_out, n_in)`` (or a bias ``(n_out,)``). :func:`initialize` draws all parameters of a network, or of
+an ensemble of networks in which member ``i`` equals the single network of seed ``i``. Options are
+fixed with :func:`functools.partial`::
+
+    law = partial(perturbed_rademacher, sigma=0.1)
+
+Unless its docstring says otherwise a law has mean zero and variance :math:`1/n_{\rm in}`.
+"""
+
+from tdyn.inits.continuous import gaussian, he, orthogonal, uniform, xavier, zeros
+from tdyn.inits.law import Law
+from tdyn.inits.network import initialize
+from tdyn.inits.signs import discrete, perturbed_rademacher, rademacher, uniform_rademacher
+
+__all__ = [
+    "Law",
+    "discrete",
+    "gaussian",
+    "he",
+    "initialize",
+    "orthogonal",
+    "perturbed_rademacher",
+    "rademacher",
+    "uniform",
+    "uniform_rademacher",
+    "xavier",
+    "zeros",
+]
