@@ -15,7 +15,14 @@ __all__ = ["accuracy", "correlation", "cross_entropy", "hinge", "logistic", "mse
 
 
 def _margins(outputs: Tensor, y: Tensor) -> Tensor:
-    """Return :math:`y f(x)` for labels ±1 and one output."""
+    """Return :math:`y f(x)` for labels ±1 and one output.
+
+    Raises:
+        ValueError: If there are several outputs or the numbers of samples differ.
+
+    Returns:
+        The margins ``(*ensemble, n)``.
+    """
     if outputs.ndim < 2 or outputs.shape[-1] != 1:
         raise ValueError(f"outputs must have shape (..., n, 1), got {tuple(outputs.shape)}")
     if y.shape[-1:] != outputs.shape[-2:-1]:

@@ -7,6 +7,7 @@ members at once.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -75,7 +76,7 @@ class MLP:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every parameter of one network, in order."""
         shapes: dict[str, tuple[int, ...]] = {}
-        for layer, (n_in, n_out) in enumerate(zip(self.widths, self.widths[1:]), start=1):
+        for layer, (n_in, n_out) in enumerate(itertools.pairwise(self.widths), start=1):
             shapes[f"W{layer}"] = (n_out, n_in)
             if self.bias:
                 shapes[f"b{layer}"] = (n_out,)
@@ -267,5 +268,5 @@ def unflatten(
     pieces = torch.split(vector, lengths, dim=-1)
     return {
         name: piece.reshape(*vector.shape[:-1], *size)
-        for piece, (name, size) in zip(pieces, sizes.items())
+        for piece, (name, size) in zip(pieces, sizes.items(), strict=True)
     }

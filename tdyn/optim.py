@@ -121,6 +121,7 @@ def sgd(lr: float | Schedule) -> Optimizer:
     rate = _schedule(lr)
 
     def init(params: Params) -> tuple[()]:
+        del params
         return ()
 
     def update(params: Params, grads: Params, state: Any, step: int) -> tuple[Params, Any]:
@@ -177,7 +178,7 @@ class AdamState(NamedTuple):
 
     first: Params
     second: Params
-    count: int
+    updates: int
 
 
 def adam(
@@ -224,7 +225,7 @@ def adam(
     def update(
         params: Params, grads: Params, state: AdamState, step: int
     ) -> tuple[Params, AdamState]:
-        t = state.count + 1
+        t = state.updates + 1
         first = {k: b1 * state.first[k] + (1 - b1) * grads[k] for k in params}
         second = {k: b2 * state.second[k] + (1 - b2) * grads[k] ** 2 for k in params}
         new = {k: moved(p, first[k], second[k], step, t) for k, p in params.items()}

@@ -65,7 +65,11 @@ class History:
         return {name: self[name] for name in names}
 
     def __getitem__(self, name: str) -> Tensor:
-        """Return one probe's record, ``(time, *ensemble, ...)``."""
+        """Return one probe's record, ``(time, *ensemble, ...)``.
+
+        Raises:
+            KeyError: If no probe has that name.
+        """
         if not self.entries or name not in self.entries[0][1]:
             known = sorted(self.entries[0][1]) if self.entries else []
             raise KeyError(f"no record named {name!r}; there are {known}")
@@ -143,7 +147,8 @@ def gradients(
         value = loss(leaves, batch)
         grads = torch.autograd.grad(value.sum(), list(leaves.values()), allow_unused=True)
     filled = {
-        name: torch.zeros_like(p) if g is None else g for (name, p), g in zip(leaves.items(), grads)
+        name: torch.zeros_like(p) if g is None else g
+        for (name, p), g in zip(leaves.items(), grads, strict=True)
     }
     return filled, value.detach()
 

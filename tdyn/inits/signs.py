@@ -80,7 +80,14 @@ def rademacher(
 
 
 def _perturbed(signs: Tensor, noise: Tensor, sigma: float) -> Tensor:
-    """Add noise of standard deviation ``sigma`` (in units of the signs) and keep the variance."""
+    """Add noise of standard deviation ``sigma`` (in units of the signs) and keep the variance.
+
+    Raises:
+        ValueError: If ``sigma`` is negative.
+
+    Returns:
+        The blurred signs.
+    """
     if not sigma >= 0:
         raise ValueError(f"sigma must be zero or positive, got {sigma}")
     return (signs + sigma * noise) / math.sqrt(1 + sigma**2)

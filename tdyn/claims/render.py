@@ -1,0 +1,67 @@
+"""The table of claims as HTML."""
+
+from __future__ import annotations
+
+import html
+import statistics
+from collections.abc import Mapping, Sequence
+
+from tdyn.claims.model import Claim, Criterion
+from tdyn.claims.table import Row, Table
+
+__all__ = ["table_html"]
+
+
+def _format(values: Sequence[float]) -> str:
+    mean = f"{statistics.fmean(values):.3g}"
+    if len(values) == 1:
+        return mean
+    return f"{mean} ({min(values):.3g} to {max(values):.3g}, n = {len(values)})"
+
+
+def _measured(criteria: Sequence[Criterion], values: Mapping[str, list[float]], kind: str) -> str:
+    lines = []
+    for c in criteria:
+        mark = "✓" if c.holds(values[c.name]) else "✗"
+        band = f"[{c.low:g}, {c.high:g}]" + ("" if c.over == "each" else f", {c.over}")
+        lines.append(
+            f"<li>{mark} {kind}{html.escape(c.name)}: {_format(values[c.name])}"
+            f" <small>band {band}</small></li>"
+        )
+    return "".join(lines)
+
+
+def _html_row(claim: Claim, row: Row | None) -> str:
+    cells = [
+        html.escape(claim.statement)
+        + (f"<br><small>{html.escape(claim.note)}</small>" if claim.note else ""),
+        html.escape(claim.where),
+    ]
+    if row is None:
+        cells += ["not measured", "–"]
+    else:
+        items = _measured(claim.criteria, row.values, "")
+        items += _measured(claim.controls, row.controls, "control: ")
+        cells += [f"<ul>{items}</ul>" if items else "–", f"<strong>{row.verdict}</strong>"]
+    body = "".join(f"<td>{cell}</td>" for cell in cells)
+    kind = "pending" if row is None else row.verdict.replace(" ", "-")
+    return f'<tr id="claim-{html.escape(claim.id)}" class="verdict-{kind}">{body}</tr>'
+
+
+def table_html(table: Table) -> str:
+    """Return the table of claims: statement, where, what was measured, verdict.
+
+    Args:
+        table: The table, measured or not.
+
+    Returns:
+        HTML that scrolls sideways on small screens.
+    """
+    head = "".join(
+        f'<th scope="col">{h}</th>' for h in ("Claim", "Where", "Measured (mean, range)", "Verdict")
+    )
+    body = "".join(_html_row(c, table.rows.get(c.id)) for c in table.claims)
+    return (
+        '<div class="tdyn-claims" role="region" tabindex="0" aria-label="Claims and verdicts">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
