@@ -1,0 +1,282 @@
+r"""Figures that move without a kernel.
+
+A notebook cell computes arrays for **every** state of a few controls; `Figure` turns them into one
+self-contained piece of HTML with sliders, toggles and a Play button. The published page needs no Python
+and no network. The data travel, not the frames: a figure weighs tens of kilobytes.
+
+Example:
+    >>> import numpy as np
+    >>> from tdyn import player
+    >>> sigmas = np.linspace(0, 2, 21)                       # the states
+    >>> steps = np.arange(100)
+    >>> accuracy = 1 - 0.5 * np.exp(-np.outer(1 / (0.1 + sigmas), steps) / 50)   # (21, 100)
+    >>> figure = player.Figure(
+    ...     name="noise-slows-learning",
+    ...     title="Noise in the first layer slows learning",
+    ...     description="A curve rises from one half to one; the larger σ, the slower it rises.",
+    ...     caption="Move σ: how much noise does it take until 100 steps are not enough?",
+    ...     controls=[player.Slider("sigma", "Noise σ", sigmas, format=".1f")],
+    ...     panels=[
+    ...         player.Panel(
+    ...             [
+    ...                 player.rule(y=0.5, label="chance"),
+    ...                 player.line(steps, accuracy, over="sigma", label="test accuracy"),
+    ...             ],
+    ...             x="step", y="accuracy", ylim=(0.4, 1.02),
+    ...         )
+    ...     ],
+    ...     readouts=[player.Readout("At step 100", accuracy[:, -1], over="sigma", format=".2f")],
+    ... )
+    >>> html = figure.html()          # in a notebook, leave `figure` as the last line of the cell
+
+**States.** ``over=("sigma", "depth")`` says that the leading axes of the arrays of a layer are indexed by
+these controls, in this order; a leading axis may have length 1 (the same for all values). Arrays without
+the leading axes are the same in every state, so ``x`` may be static while ``y`` moves. NaN is a gap.
+A layer without ``over`` is static. Axes take their limits from the data over *all* states.
+
+**Layers.** `line`, `lines` (one per seed), `points`, `bars`, `band`, `area`, `rule`, `segments`,
+`heatmap`, `text`. Colors are numbers of categories (0, 1, 2, ...), which differ in light and dark and come
+with their own dash and marker, or ``"text"`` and ``"muted"``.
+
+**Text** is plain Unicode (σ, ², ‖w‖₂, 10⁻³): TeX is not typeset inside a figure.
+
+**Precision.** Curves are rounded to 1/65534 of their range over all states (in the logarithm on a
+logarithmic axis), images to 1/254 of theirs; small whole numbers are exact. See
+`tdyn._player_encode`.
+
+**With a kernel** a figure may recompute: ``Figure(..., recompute=fn)``, where ``fn(**values)`` takes the
+value of each control and returns the `Figure` of that state. Then a notebook shows an ipywidgets panel,
+unless pages are rendered (environment variable ``TDYN_RENDER=page``).
+"""
+
+from __future__ import annotations
+
+import base64
+import html as _html
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tdyn._player_html import body, runtime
+from tdyn._player_layers import (
+    area,
+    band,
+    bars,
+    heatmap,
+    line,
+    lines,
+    points,
+    rule,
+    segments,
+    text,
+)
+from tdyn._player_model import Control, Layer, Panel, Readout, Slider, Toggle, check_name
+
+__all__ = [
+    "Figure",
+    "Layer",
+    "Panel",
+    "Readout",
+    "Slider",
+    "Toggle",
+    "area",
+    "band",
+    "bars",
+    "heatmap",
+    "line",
+    "lines",
+    "points",
+    "rule",
+    "runtime",
+    "segments",
+    "strip_duplicates",
+    "text",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """A moving figure; see the module docstring for an example.
+
+    Args:
+        name: id in the page, unique there: a letter, then letters, digits, ``-`` or ``_``.
+        title: what the figure shows, one line.
+        description: what a reader who cannot see it should know: axes, course, how the controls change it.
+        panels: the panels, side by side where there is room.
+        controls: sliders and toggles; none for a still figure.
+        readouts: numbers or texts under the controls.
+        caption: what to try.
+        recompute: for a live kernel, see the module docstring.
+        columns: the most panels in a row.
+    """
+
+    name: str
+    title: str
+    description: str
+    panels: Sequence[Panel] | Panel
+    controls: Sequence[Control] = ()
+    readouts: Sequence[Readout] = ()
+    caption: str = ""
+    recompute: Callable[..., Figure] | None = None
+    columns: int = 3
+
+    def __post_init__(self) -> None:
+        """Check everything before any work.
+
+        Raises:
+            TypeError: a panel, control or readout is something else.
+            ValueError: a text is missing, names are repeated, an unknown control stands in ``over``, or
+                a leading axis does not fit its control.
+        """
+        check_name(self.name, "figure")
+        panels = (self.panels,) if isinstance(self.panels, Panel) else tuple(self.panels)
+        object.__setattr__(self, "panels", panels)
+        for key in ("title", "description"):
+            value = getattr(self, key)
+            if not isinstance(value, str) or not value.strip():
+                raise ValueError(f"figure {self.name!r} needs a {key}, got {value!r}")
+        if not panels:
+            raise ValueError(f"figure {self.name!r} has no panels")
+        for kind, items in ((Panel, panels), (Control, self.controls), (Readout, self.readouts)):
+            for item in items:
+                if not isinstance(item, kind):
+                    raise TypeError(f"expected a {kind.__name__}, got {type(item).__name__}")
+        for kind, names in (("control", [c.name for c in self.controls]),
+                            ("readout", [r.name for r in self.readouts])):
+            if len(set(names)) < len(names):
+                raise ValueError(f"the {kind} names must differ, got {names}")
+        for panel in panels:
+            for layer in panel.layers:
+                for key, array in layer.arrays.items():
+                    if layer.leading(key):
+                        self._check(f"{layer.kind}: {key}", layer.over, array.shape)
+        for readout in self.readouts:
+            self._check(f"readout {readout.name!r}", tuple(readout.over), readout.texts.shape)
+
+    def _check(self, what: str, over: tuple[str, ...], shape: tuple[int, ...]) -> None:
+        """Raise unless the leading axes fit the controls."""
+        known = {control.name: len(control.values) for control in self.controls}
+        for axis, name in enumerate(over):
+            if name not in known:
+                raise ValueError(f"{what}: over names {name!r}, the controls are {list(known)}")
+            if shape[axis] not in (1, known[name]):
+                raise ValueError(
+                    f"{what}: axis {axis} has length {shape[axis]}, but control {name!r} has "
+                    f"{known[name]} values (shape {shape}, over={over})"
+                )
+
+    def html(self, *, with_runtime: bool = True) -> str:
+        """Return the figure as self-contained HTML.
+
+        Args:
+            with_runtime: include the script and the style; one copy a page is enough.
+
+        Returns:
+            HTML that loads nothing.
+        """
+        page = body(self)
+        return page + runtime() if with_runtime else page
+
+    def png(self) -> bytes:
+        """Draw the first state with matplotlib, for PDF and pages without scripts.
+
+        Returns:
+            The bytes of a PNG image.
+        """
+        from tdyn._player_png import draw
+
+        return draw(self)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the figure as a page of its own.
+
+        Args:
+            path: the file.
+
+        Returns:
+            The path.
+        """
+        head = f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>' \
+               f"{_html.escape(self.title)}</title>" \
+               '<meta name="viewport" content="width=device-width,initial-scale=1"></head><body>'
+        path = Path(path)
+        path.write_text(f"{head}<main>{self.html()}</main></body></html>\n", encoding="utf-8")
+        return path
+
+    def live(self) -> Any:
+        """Return the ipywidgets panel that recomputes the figure.
+
+        Returns:
+            A widget.
+
+        Raises:
+            ValueError: the figure has no ``recompute`` or no controls.
+        """
+        from tdyn._player_live import panel
+
+        if self.recompute is None or not self.controls:
+            raise ValueError(f"figure {self.name!r} has no recompute function or no controls")
+        return panel(self)
+
+    def _ipython_display_(self) -> None:
+        """Show the live panel where there is a kernel; otherwise leave it to the HTML."""
+        if self.recompute is None or not self.controls or not has_kernel():
+            raise NotImplementedError
+        from IPython.display import HTML, display
+
+        display(HTML(runtime()))
+        display(self.live())
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002
+        return {
+            "text/html": self.html(),
+            "image/png": base64.b64encode(self.png()).decode("ascii"),
+            "text/plain": f"{self.title}\n{self.description}",
+        }
+
+
+def has_kernel() -> bool:
+    """Tell whether a notebook with a kernel is running and pages are not being rendered.
+
+    Returns:
+        True if a live panel makes sense.
+    """
+    if os.environ.get("TDYN_RENDER") == "page":
+        return False
+    try:
+        import ipywidgets  # noqa: F401
+        from IPython import get_ipython
+    except ImportError:
+        return False
+    return getattr(get_ipython(), "kernel", None) is not None
+
+
+def strip_duplicates(html: str) -> str:
+    """Keep the first copy of the players' script and of their style in a page.
+
+    Args:
+        html: a rendered page, or its body.
+
+    Returns:
+        The page without the other copies.
+
+    Example:
+        >>> one = "<style data-tdyn-player>p{}</style>"
+        >>> strip_duplicates(f"<p>a</p>{one}<p>b</p>{one}") == f"<p>a</p>{one}<p>b</p>"
+        True
+    """
+    seen: set[str] = set()
+
+    def keep_first(match: re.Match[str]) -> str:
+        if match[1] in seen:
+            return ""
+        seen.add(match[1])
+        return match[0]
+
+    return re.sub(r"<(script|style) data-tdyn-player>.*?</\1>", keep_first, html, flags=re.DOTALL)
