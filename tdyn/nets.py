@@ -83,8 +83,8 @@ class MLP:
         return shapes
 
     def preactivations(
-        self, params: Mapping[str, Tensor], x: Float[Tensor, "*ensemble n d"]
-    ) -> list[Float[Tensor, "*ensemble n width"]]:
+        self, params: Mapping[str, Tensor], x: Float[Tensor, "... n d"]
+    ) -> list[Float[Tensor, "*ensemble n _"]]:
         r"""Return :math:`W_\ell h_{\ell-1} + b_\ell` of every layer; the last one is the output.
 
         Args:
@@ -107,8 +107,8 @@ class MLP:
         return outputs
 
     def features(
-        self, params: Mapping[str, Tensor], x: Float[Tensor, "*ensemble n d"]
-    ) -> list[Float[Tensor, "*ensemble n width"]]:
+        self, params: Mapping[str, Tensor], x: Float[Tensor, "... n d"]
+    ) -> list[Float[Tensor, "*ensemble n _"]]:
         r"""Return the hidden activations :math:`h_1, \dots, h_{L-1}`.
 
         Args:
@@ -121,8 +121,8 @@ class MLP:
         return [self.activation(z) for z in self.preactivations(params, x)[:-1]]
 
     def __call__(
-        self, params: Mapping[str, Tensor], x: Float[Tensor, "*ensemble n d"]
-    ) -> Float[Tensor, "*ensemble n out"]:
+        self, params: Mapping[str, Tensor], x: Float[Tensor, "... n d"]
+    ) -> Float[Tensor, "*ensemble n _"]:
         """Return the outputs ``(*ensemble, n, out)``."""
         return self.preactivations(params, x)[-1]
 

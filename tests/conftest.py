@@ -1,0 +1,64 @@
+"""Run the chapters as tests, and check shapes and dtypes of every call."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import chapters
+import pytest
+import torch
+from jaxtyping import install_import_hook
+from nbval.plugin import IPyNbCell, IPyNbFile
+
+# Before any import of the package: annotated shapes are checked at run time.
+install_import_hook("tdyn", "beartype.beartype")
+
+# One thread a process, since chapters and test files run in parallel; and no progress bars.
+os.environ["TDYN_RENDER"] = "page"
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
+
+
+class ChapterCell(IPyNbCell):
+    """A code cell; besides raising, writing to stderr (a warning, say) makes it fail."""
+
+    def runtest(self) -> None:
+        """Execute the cell and note its time and outputs."""
+        start = time.perf_counter()
+        super().runtest()
+        self.parent.seconds += time.perf_counter() - start
+        noise = [o.text for o in self.test_outputs if o.get("name") == "stderr"]
+        if noise:
+            self.raise_cell_error("The cell wrote to stderr: " + "".join(noise))
+        self.parent.outputs.append(self.test_outputs)
+
+
+class Chapter(IPyNbFile):
+    """A chapter, executed cell by cell by nbval."""
+
+    source = None
+
+    def collect(self):
+        """Yield the cells."""
+        self.seconds, self.outputs, self.count = 0.0, [], 0
+        for cell in super().collect():
+            self.count += 1
+            yield ChapterCell.from_parent(
+                self, name=cell.name, cell_num=cell.cell_num, cell=cell.cell, options=cell.options
+            )
+
+    def teardown(self) -> None:
+        """Stop the kernel; if every cell passed, keep the outputs for the book."""
+        super().teardown()
+        if self.count and len(self.outputs) == self.count:
+            chapters.save_executed(self.source, self.outputs, self.seconds)
+
+
+def pytest_collect_file(file_path, parent):
+    """Hand MyST notebooks to nbval."""
+    if chapters.is_notebook(file_path) and file_path.parent == chapters.ROOT / "book":
+        chapter = Chapter.from_parent(parent, path=chapters.convert(file_path))
+        chapter.source = file_path
+        return chapter
+    return None
