@@ -48,6 +48,14 @@ class Chapter(IPyNbFile):
                 self, name=cell.name, cell_num=cell.cell_num, cell=cell.cell, options=cell.options
             )
 
+    def setup(self) -> None:
+        """Start the kernel, and number the cells as a notebook does."""
+        super().setup()
+        client = self.kernel.kc
+        # Without a history IPython cannot see the semicolon that hides a cell's last value.
+        execute = client.execute
+        client.execute = lambda code, **options: execute(code, **{**options, "store_history": True})
+
     def teardown(self) -> None:
         """Stop the kernel; if every cell passed, keep the outputs for the book."""
         super().teardown()
