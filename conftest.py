@@ -6,18 +6,31 @@ import os
 import time
 
 import chapters
+import hypothesis
+import jaxtyping
 import pytest
 import torch
-from jaxtyping import install_import_hook
 from nbval.plugin import IPyNbCell, IPyNbFile
 
 # Before any import of the package: annotated shapes are checked at run time.
-install_import_hook("tdyn", "beartype.beartype")
+jaxtyping.install_import_hook("tdyn", "runtime_types.checked")
 
 # One thread a process, since chapters and test files run in parallel; and no progress bars.
 os.environ["TDYN_RENDER"] = "page"
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
+
+# No deadlines: how long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("tdyn", deadline=None)
+hypothesis.settings.load_profile("tdyn")
+
+
+@pytest.fixture
+def unchecked():
+    """Switch the run-time checks off, as for a reader who passes a wrong shape or type."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 class ChapterCell(IPyNbCell):
@@ -64,7 +77,11 @@ class Chapter(IPyNbFile):
 
 
 def pytest_collect_file(file_path, parent):
-    """Hand MyST notebooks to nbval."""
+    """Hand MyST notebooks to nbval.
+
+    Returns:
+        A collector, or nothing if the file is no chapter.
+    """
     if chapters.is_notebook(file_path) and file_path.parent == chapters.ROOT / "book":
         chapter = Chapter.from_parent(parent, path=chapters.convert(file_path))
         chapter.source = file_path

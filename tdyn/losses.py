@@ -106,7 +106,7 @@ def mse(
         >>> mse(torch.tensor([[1.0], [3.0]]), torch.tensor([1.0, 1.0])).item()
         2.0
     """
-    if outputs.shape[-1] == 1 and y.shape[-1:] != (1,):
+    if outputs.shape[-1] == 1 and y.shape[-2:] != outputs.shape[-2:]:
         y = y.unsqueeze(-1)
     if y.shape[-2:] != outputs.shape[-2:]:
         raise ValueError(f"y has shape {tuple(y.shape)}, outputs {tuple(outputs.shape)}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 __all__ = ["COLORS", "band", "figure", "use_style"]
 
@@ -94,8 +94,8 @@ def figure(
 
 def band(
     axis: Axes,
-    x: Sequence[float],
-    values: Any,
+    x: ArrayLike,
+    values: ArrayLike,
     label: str,
     *,
     color: str | None = None,

@@ -154,7 +154,14 @@ def gradients(
 
 
 def _due(every: int | Sequence[int], steps: int) -> set[int]:
-    """Return the steps at which the probes run; the first and the last are always among them."""
+    """Return the steps at which the probes run; the first and the last are always among them.
+
+    Raises:
+        ValueError: If the interval is not positive or a listed step is out of range.
+
+    Returns:
+        The steps.
+    """
     if isinstance(every, int):
         if every < 1:
             raise ValueError(f"every must be at least 1, got {every}")

@@ -31,14 +31,14 @@ def _role(match: re.Match[str]) -> str:
 
 
 def plain_markdown(text: str) -> str:
-    """Turn MyST into Markdown that any notebook front end shows.
+    r"""Turn MyST into Markdown that any notebook front end shows.
 
     Directives become a bold title and their content, options and labels vanish, and roles keep
     their text.
 
     Example:
-        >>> plain_markdown("(label)=\\n# Title\\n:::{note} Mind\\n:class: dropdown\\nthe gap\\n:::")
-        '# Title\\n**Mind**\\n\\nthe gap\\n'
+        >>> plain_markdown("(label)=\n# Title\n:::{note} Mind\n:class: dropdown\nthe gap\n:::")
+        '# Title\n**Mind**\n\nthe gap\n'
     """
     lines: list[str] = []
     open_fences: list[str] = []

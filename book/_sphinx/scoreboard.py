@@ -73,9 +73,9 @@ class Scoreboard(SphinxDirective):
         if record:
             versions = ", ".join(f"{k} {v}" for k, v in record["versions"].items())
             about = f"Seed {record['seed']}, {record['seconds']:.0f} s, {versions}."
-        return [heading, nodes.paragraph(text=about), self._table(page, claims, rows)]
+        return [heading, nodes.paragraph(text=about), self._table(claims, rows)]
 
-    def _table(self, page: str, claims: list[Claim], rows: dict[str, Any]) -> nodes.Node:
+    def _table(self, claims: list[Claim], rows: dict[str, Any]) -> nodes.Node:
         table = nodes.table(classes=["tdyn-scoreboard"])
         group = nodes.tgroup(cols=3)
         table += group

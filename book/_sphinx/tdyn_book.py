@@ -50,9 +50,9 @@ def refresh_cache(app: Sphinx) -> None:
 
 
 def _store(app: Sphinx, cache: Any, path: Path, executed: nbformat.NotebookNode) -> None:
-    """Put outputs that the tests produced into the cache, under the cells as the book reads them."""
-    reader = create_nb_reader(str(path), app.env.myst_config, app.env.mystnb_config, path.read_text())
-    notebook = reader.read(path.read_text(encoding="utf-8"))
+    """Put outputs of the tests into the cache, under the cells as the book reads them."""
+    text, env = path.read_text(encoding="utf-8"), app.env
+    notebook = create_nb_reader(str(path), env.myst_config, env.mystnb_config, text).read(text)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     done = [cell for cell in executed.cells if cell.cell_type == "code"]
     if [c.source for c in cells] != [c.source for c in done]:

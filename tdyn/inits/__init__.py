@@ -1,8 +1,9 @@
 r"""Initializations by their field names.
 
 A *law* is a function ``law(shape, *, generator)`` that draws one weight matrix
-``(n_out, n_in)``. :func:`initialize` draws all parameters of a network, or of an ensemble in which
-member ``i`` equals the single network of seed ``i``. Options are fixed with :func:`functools.partial`::
+``(n_out, n_in)``. :func:`initialize` draws all parameters of a network, or of an ensemble of
+networks in which member ``i`` equals the single network of seed ``i``. Options are
+fixed with :func:`functools.partial`::
 
     law = partial(perturbed_rademacher, sigma=0.1)
 

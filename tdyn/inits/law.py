@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
-import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 __all__ = ["Law", "fan_in"]
 
 
-class Law(Protocol):
-    """Anything that draws a weight tensor of a given shape."""
-
-    def __call__(
-        self,
-        shape: Sequence[int],
-        *,
-        generator: Generator,
-        dtype: torch.dtype | None = None,
-        device: torch.device | None = None,
-    ) -> Tensor:
-        """Draw a tensor of that shape."""
-        ...
+#: Anything that draws a weight tensor: ``law(shape, *, generator, dtype=None, device=None)``.
+Law = Callable[..., Tensor]
 
 
 def fan_in(shape: Sequence[int]) -> int:
