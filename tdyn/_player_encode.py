@@ -1,14 +1,16 @@
 """Arrays as short base64 strings, and back.
 
-A figure carries its data, so the data must be small. An array is stored in the first of these forms
-that fits:
+A figure carries its data, so the data must be small. An array is stored in the first of these
+forms that fits:
 
 * ``{"a": [start, step, n]}`` - evenly spaced and one-dimensional: three numbers;
-* ``{"b": ..., "t": "u1" | "u2", "o": offset, "k": scale}`` - whole numbers of a small range, without loss;
-* the same with ``scale = (max - min) / top`` - rounded to ``top + 1`` levels, ``top = 254`` or ``65534``.
+* ``{"b": ..., "t": "u1" | "u2", "o": offset, "k": scale}`` - whole numbers of a small range,
+  without loss;
+* the same with ``scale = (max - min) / top`` - rounded to ``top + 1`` levels, ``top = 254`` or
+  ``65534``.
 
-The largest code marks a gap (NaN or infinite). With ``"g": 1`` the codes are those of ``log10``, so the
-error is relative. The error is at most half a level: ``(max - min) / (2 * top)``.
+The largest code marks a gap (NaN or infinite). With ``"g": 1`` the codes are those of ``log10``, so
+the error is relative. The error is at most half a level: ``(max - min) / (2 * top)``.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ __all__ = ["decode", "encode"]
 _TYPES = {8: ("u1", 254), 16: ("u2", 65534)}
 
 
-def _even(values: NDArray[np.float64]) -> list[float] | None:
+def _even(values: NDArray[np.float64]) -> list[Any] | None:
     """Return ``[start, step, n]`` if the values are evenly spaced, else None."""
     if values.ndim != 1 or values.size < 3 or not np.isfinite(values).all():
         return None
@@ -41,14 +43,14 @@ def encode(array: NDArray[Any], *, log: bool = False, bits: int = 16) -> dict[st
 
     Args:
         array: numbers, any shape.
-        log: round the logarithm instead of the value (for logarithmic axes); needs positive numbers.
+        log: round the logarithm instead of the value (for logarithmic axes).
         bits: 8 or 16, the width of a code.
 
     Returns:
         A dictionary for JSON, see the module docstring; ``"s"`` is the shape.
 
     Raises:
-        ValueError: ``bits`` is not 8 or 16, or ``log`` is asked for with numbers that are not positive.
+        ValueError: ``bits`` is not 8 or 16, or ``log`` meets numbers that are not positive.
 
     Example:
         >>> encode(np.array([0.0, 0.5, 1.0]))

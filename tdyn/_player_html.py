@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from functools import lru_cache
 from html import escape
 from importlib.resources import files
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tdyn._player_controls import Control, Slider
 from tdyn._player_encode import encode
 from tdyn._player_layers import DASHES, MARKERS
-from tdyn._player_model import Control, Layer, Panel, Slider
+from tdyn._player_model import Layer, Panel
 
 if TYPE_CHECKING:
     from tdyn.player import Figure
@@ -31,23 +33,51 @@ def runtime() -> str:
         A ``<style>`` and a ``<script>`` element, both marked ``data-tdyn-player``.
     """
     static = files("tdyn") / "static"
-    style = _squeeze((static / "player.css").read_text("utf-8"))
-    script = _squeeze((static / "player.js").read_text("utf-8"))
-    return (
-        f"<style data-tdyn-player>{style}</style>"
-        f"<script data-tdyn-player>{script}</script>"
+    style = re.sub(
+        r" *([{};]) *|(?<=[:,]) +", r"\1", _squeeze((static / "player.css").read_text("utf-8"))
     )
+    script = _squeeze((static / "player.js").read_text("utf-8"))
+    return f"<style data-tdyn-player>{style}</style><script data-tdyn-player>{script}</script>"
 
 
 def _squeeze(source: str) -> str:
-    """Drop indentation, empty lines and lines that are comments."""
+    """Return the source without indentation, empty lines and lines that are comments.
+
+    Args:
+        source: script or style.
+
+    Returns:
+        The shorter source.
+    """
     lines = (line.strip() for line in source.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
+    lines = (line for line in lines if line and not line.startswith(("//", "/*")))
+    return "\n".join(line if set("'\"`/") & set(line) else _tight(line) for line in lines)
+
+
+def _tight(line: str) -> str:
+    """Drop the spaces around signs; only for lines without strings and regular expressions.
+
+    Args:
+        line: a line of script.
+
+    Returns:
+        The shorter line.
+    """
+    return re.sub(r" *([={}();,<>?|*]|&&|=>) *", r"\1", line)
 
 
 def _json(value: Any) -> str:
-    """Dump for a script element: nothing in it can end the element."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    """Dump for a script element: nothing in it can end the element.
+
+    Args:
+        value: anything for JSON.
+
+    Returns:
+        JSON without ``<``, ``>`` and ``&``.
+    """
+    text = json.dumps(
+        value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=float
+    )
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
@@ -105,7 +135,7 @@ def _layer(layer: Layer, color: int | str, panel: Panel, names: list[str]) -> di
             packed = encode(array, log=scale == "log", bits=8 if key == "z" else 16)
         arrays[key] = packed | {"n": layer.leading(key)}
     over = [names.index(name) for name in layer.over]
-    return {"k": layer.kind, "L": layer.label, "c": color, "o": over, "a": arrays} | options
+    return {"k": layer.kind, "label": layer.label, "c": color, "o": over, "a": arrays} | options
 
 
 def spec(figure: Figure) -> dict[str, Any]:
@@ -124,13 +154,18 @@ def spec(figure: Figure) -> dict[str, Any]:
             "xl": panel.limits("x"), "yl": panel.limits("y"), "eq": int(panel.equal),
             "xs": int(panel.xscale == "log"), "ys": int(panel.yscale == "log"),
             "xt": panel.ticks("x"), "yt": panel.ticks("y"), "lg": int(panel.legend),
-            "L": [_layer(*pair, panel, names) for pair in zip(panel.layers, colors(panel), strict=True)],
+            "L": [_layer(layer, color, panel, names)
+                  for layer, color in zip(panel.layers, colors(panel), strict=True)],
         }
         for panel in figure.panels
     ]  # fmt: skip
     controls = [{"n": c.name, "l": c.labels, "v": c.index} for c in figure.controls]
     readouts = [
-        {"o": [names.index(n) for n in r.over], "s": list(r.texts.shape), "w": r.texts.ravel().tolist()}
+        {
+            "o": [names.index(n) for n in r.over],
+            "s": list(r.texts.shape),
+            "w": r.texts.ravel().tolist(),
+        }
         for r in figure.readouts
     ]
     return {"c": controls, "r": readouts, "p": panels}
@@ -147,7 +182,7 @@ def _control(figure: Figure, control: Control) -> str:
             '<span aria-hidden="true">▶</span> <span>Play</span></button>'
             if control.play else ""
         )  # fmt: skip
-        width = max(len(text) for text in control.labels)
+        width = max(len(label) for label in control.labels)
         return (
             f'<div class="tp-control"><label for="{key}">{label}</label>'
             f'<output for="{key}" aria-live="off" style="min-width:{width}ch">'
@@ -162,12 +197,12 @@ def _control(figure: Figure, control: Control) -> str:
             for i, text in enumerate(texts)
         )
         return (
-            f'<div class="tp-control"><label for="{key}">{label}</label>'
+            f'<div class="tp-control"><label for="{key}">{label}</label> '
             f'<select id="{key}" {data} autocomplete="off">{items}</select></div>'
         )
     items = "".join(
         f'<label><input type="radio" name="{key}" {data} value="{i}" autocomplete="off"'
-        f'{" checked" if i == control.index else ""}><span>{text}</span></label>'
+        f"{' checked' if i == control.index else ''}><span>{text}</span></label>"
         for i, text in enumerate(texts)
     )
     return (
@@ -219,7 +254,7 @@ def body(figure: Figure, *, controls: bool = True) -> str:
         f"{panels}</div>{still}{caption}"
         f'<div class="tp-more"><details><summary>Description</summary>'
         f'<p id="{name}-description">{escape(figure.description)}</p></details>'
-        f"<details hidden><summary>Data</summary><p>The numbers of the state shown, one row a mark. "
+        "<details hidden><summary>Data</summary><p>The numbers of the state shown, one row a mark. "
         f'<button type="button" class="tp-csv">Download CSV</button></p></details></div>'
         f'<script type="application/json">{_json(spec(figure))}</script></figure>'
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from tdyn._player_controls import Slider
 from tdyn._player_html import body
-from tdyn._player_model import Slider
 
 if TYPE_CHECKING:
     from tdyn.player import Figure
@@ -17,9 +17,9 @@ __all__ = ["panel"]
 def panel(figure: Figure) -> Any:
     """Return a box with one widget a control and the figure below.
 
-    The figure is replaced as one piece of HTML, which the script in the page draws before the browser
-    paints, in a box of fixed least height: nothing flickers or jumps. A failing ``recompute`` shows its
-    error and leaves the controls alive.
+    The figure is replaced as one piece of HTML, which the script in the page draws before the
+    browser paints, in a box of fixed least height: nothing flickers or jumps. A failing
+    ``recompute`` shows its error and leaves the controls alive.
 
     Args:
         figure: a figure with ``recompute`` and controls.
@@ -38,7 +38,9 @@ def panel(figure: Figure) -> Any:
         boxes.append(kind(options=options, value=control.index, description=control.label,
                           style=wide, **extra))  # fmt: skip
     height = 130 + max(p.height for p in figure.panels)
-    view = widgets.HTML(body(figure, controls=False), layout=widgets.Layout(min_height=f"{height}px"))
+    view = widgets.HTML(
+        body(figure, controls=False), layout=widgets.Layout(min_height=f"{height}px")
+    )
 
     def change(_: Any = None) -> None:
         chosen = {c.name: c.values[b.value] for c, b in zip(figure.controls, boxes, strict=True)}

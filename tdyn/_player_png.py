@@ -28,7 +28,7 @@ def _paint(color: int | str) -> str:
     return NAMED[color] if isinstance(color, str) else PALETTE[color % len(PALETTE)]
 
 
-def _first(layer: Layer, first: dict[str, int]) -> dict[str, NDArray[Any]]:
+def _first(layer: Layer, first: dict[str, int]) -> dict[str, Any]:
     """Return the arrays of the first state."""
     result = {}
     for key, array in layer.arrays.items():
@@ -40,7 +40,7 @@ def _first(layer: Layer, first: dict[str, int]) -> dict[str, NDArray[Any]]:
     return result
 
 
-def _curve(axes: Any, layer: Layer, a: dict[str, NDArray[Any]], color: int | str) -> None:
+def _curve(axes: Any, layer: Layer, a: dict[str, Any], color: int | str) -> None:
     """Draw a line, band, rule or bars."""
     paint, options = _paint(color), layer.options
     number = color if isinstance(color, int) else 0
@@ -62,8 +62,18 @@ def _curve(axes: Any, layer: Layer, a: dict[str, NDArray[Any]], color: int | str
         axes.axhline(float(a["y"]), color=paint, ls=style, lw=1.2, label=label)
 
 
-def _scatter(axes: Any, layer: Layer, a: dict[str, NDArray[Any]], color: int | str) -> Any:
-    """Draw points, segments or text; return what a color bar needs, or None."""
+def _scatter(axes: Any, layer: Layer, a: dict[str, Any], color: int | str) -> Any:
+    """Draw points, segments or text.
+
+    Args:
+        axes: matplotlib axes.
+        layer: the layer.
+        a: its arrays in the first state.
+        color: its color.
+
+    Returns:
+        What a color bar needs, or None.
+    """
     options, mapped = layer.options, None
     limits = dict(zip(("vmin", "vmax"), options.get("vlim", ()), strict=False))
     if layer.kind == "text":
@@ -97,7 +107,16 @@ def _scatter(axes: Any, layer: Layer, a: dict[str, NDArray[Any]], color: int | s
 
 
 def _image(axes: Any, layer: Layer, z: NDArray[Any]) -> Any:
-    """Draw a heatmap; return what a color bar needs, or None."""
+    """Draw a heatmap.
+
+    Args:
+        axes: matplotlib axes.
+        layer: the layer.
+        z: the matrix of the first state.
+
+    Returns:
+        What a color bar needs, or None.
+    """
     from matplotlib.colors import ListedColormap
 
     options = layer.options

@@ -1,15 +1,15 @@
 r"""Figures that move without a kernel.
 
 A notebook cell computes arrays for **every** state of a few controls; `Figure` turns them into one
-self-contained piece of HTML with sliders, toggles and a Play button. The published page needs no Python
-and no network. The data travel, not the frames: a figure weighs tens of kilobytes.
+self-contained piece of HTML with sliders, toggles and a Play button. The published page needs no
+Python and no network. The data travel, not the frames: a figure weighs tens of kilobytes.
 
 Example:
     >>> import numpy as np
     >>> from tdyn import player
     >>> sigmas = np.linspace(0, 2, 21)                       # the states
     >>> steps = np.arange(100)
-    >>> accuracy = 1 - 0.5 * np.exp(-np.outer(1 / (0.1 + sigmas), steps) / 50)   # (21, 100)
+    >>> accuracy = 1 - 0.5 * np.exp(-np.outer(1 / (0.1 + sigmas), steps) / 50)
     >>> figure = player.Figure(
     ...     name="noise-slows-learning",
     ...     title="Noise in the first layer slows learning",
@@ -25,18 +25,19 @@ Example:
     ...             x="step", y="accuracy", ylim=(0.4, 1.02),
     ...         )
     ...     ],
-    ...     readouts=[player.Readout("At step 100", accuracy[:, -1], over="sigma", format=".2f")],
+    ...     readouts=[player.Readout("At the end", accuracy[:, -1], over="sigma", format=".2f")],
     ... )
     >>> html = figure.html()          # in a notebook, leave `figure` as the last line of the cell
 
-**States.** ``over=("sigma", "depth")`` says that the leading axes of the arrays of a layer are indexed by
-these controls, in this order; a leading axis may have length 1 (the same for all values). Arrays without
-the leading axes are the same in every state, so ``x`` may be static while ``y`` moves. NaN is a gap.
-A layer without ``over`` is static. Axes take their limits from the data over *all* states.
+**States.** ``over=("sigma", "depth")`` says that the leading axes of the arrays of a layer are
+indexed by these controls, in this order; a leading axis may have length 1 (the same for all
+values). Arrays without the leading axes are the same in every state, so ``x`` may be static while
+``y`` moves. NaN is a gap. A layer without ``over`` is static. Axes take their limits from the
+data over *all* states.
 
 **Layers.** `line`, `lines` (one per seed), `points`, `bars`, `band`, `area`, `rule`, `segments`,
-`heatmap`, `text`. Colors are numbers of categories (0, 1, 2, ...), which differ in light and dark and come
-with their own dash and marker, or ``"text"`` and ``"muted"``.
+`heatmap`, `text`. Colors are numbers of categories (0, 1, 2, ...), which differ in light and dark
+and come with their own dash and marker, or ``"text"`` and ``"muted"``.
 
 **Text** is plain Unicode (σ, ², ‖w‖₂, 10⁻³): TeX is not typeset inside a figure.
 
@@ -44,9 +45,9 @@ with their own dash and marker, or ``"text"`` and ``"muted"``.
 logarithmic axis), images to 1/254 of theirs; small whole numbers are exact. See
 `tdyn._player_encode`.
 
-**With a kernel** a figure may recompute: ``Figure(..., recompute=fn)``, where ``fn(**values)`` takes the
-value of each control and returns the `Figure` of that state. Then a notebook shows an ipywidgets panel,
-unless pages are rendered (environment variable ``TDYN_RENDER=page``).
+**With a kernel** a figure may recompute: ``Figure(..., recompute=fn)``, where ``fn(**values)``
+takes the value of each control and returns the `Figure` of that state. Then a notebook shows an
+ipywidgets panel, unless pages are rendered (environment variable ``TDYN_RENDER=page``).
 """
 
 from __future__ import annotations
@@ -60,20 +61,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tdyn._player_controls import Control, Readout, Slider, Toggle, check_name
 from tdyn._player_html import body, runtime
-from tdyn._player_layers import (
-    area,
-    band,
-    bars,
-    heatmap,
-    line,
-    lines,
-    points,
-    rule,
-    segments,
-    text,
-)
-from tdyn._player_model import Control, Layer, Panel, Readout, Slider, Toggle, check_name
+from tdyn._player_layers import area, band, bars, line, lines, rule
+from tdyn._player_marks import heatmap, points, segments, text
+from tdyn._player_model import Layer, Panel
 
 __all__ = [
     "Figure",
@@ -104,7 +96,7 @@ class Figure:
     Args:
         name: id in the page, unique there: a letter, then letters, digits, ``-`` or ``_``.
         title: what the figure shows, one line.
-        description: what a reader who cannot see it should know: axes, course, how the controls change it.
+        description: what a reader who cannot see it should know: axes, course, effect of controls.
         panels: the panels, side by side where there is room.
         controls: sliders and toggles; none for a still figure.
         readouts: numbers or texts under the controls.
@@ -116,7 +108,7 @@ class Figure:
     name: str
     title: str
     description: str
-    panels: Sequence[Panel] | Panel
+    panels: Sequence[Panel]
     controls: Sequence[Control] = ()
     readouts: Sequence[Readout] = ()
     caption: str = ""
@@ -128,12 +120,13 @@ class Figure:
 
         Raises:
             TypeError: a panel, control or readout is something else.
-            ValueError: a text is missing, names are repeated, an unknown control stands in ``over``, or
-                a leading axis does not fit its control.
+            ValueError: a text is missing, names are repeated, an unknown control stands in
+                ``over``, or a leading axis does not fit its control.
         """
         check_name(self.name, "figure")
-        panels = (self.panels,) if isinstance(self.panels, Panel) else tuple(self.panels)
-        object.__setattr__(self, "panels", panels)
+        panels = tuple(self.panels)
+        for key in ("panels", "controls", "readouts"):
+            object.__setattr__(self, key, tuple(getattr(self, key)))
         for key in ("title", "description"):
             value = getattr(self, key)
             if not isinstance(value, str) or not value.strip():
@@ -144,10 +137,12 @@ class Figure:
             for item in items:
                 if not isinstance(item, kind):
                     raise TypeError(f"expected a {kind.__name__}, got {type(item).__name__}")
-        for kind, names in (("control", [c.name for c in self.controls]),
-                            ("readout", [r.name for r in self.readouts])):
+        for what, names in (
+            ("control", [c.name for c in self.controls]),
+            ("readout", [r.name for r in self.readouts]),
+        ):
             if len(set(names)) < len(names):
-                raise ValueError(f"the {kind} names must differ, got {names}")
+                raise ValueError(f"the {what} names must differ, got {names}")
         for panel in panels:
             for layer in panel.layers:
                 for key, array in layer.arrays.items():
@@ -157,7 +152,16 @@ class Figure:
             self._check(f"readout {readout.name!r}", tuple(readout.over), readout.texts.shape)
 
     def _check(self, what: str, over: tuple[str, ...], shape: tuple[int, ...]) -> None:
-        """Raise unless the leading axes fit the controls."""
+        """Check the leading axes of one array.
+
+        Args:
+            what: what the array is, for messages.
+            over: the names of the controls.
+            shape: the shape of the array.
+
+        Raises:
+            ValueError: a name is unknown, or a length fits neither its control nor 1.
+        """
         known = {control.name: len(control.values) for control in self.controls}
         for axis, name in enumerate(over):
             if name not in known:
@@ -199,9 +203,11 @@ class Figure:
         Returns:
             The path.
         """
-        head = f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>' \
-               f"{_html.escape(self.title)}</title>" \
-               '<meta name="viewport" content="width=device-width,initial-scale=1"></head><body>'
+        head = (
+            f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>'
+            f"{_html.escape(self.title)}</title>"
+            '<meta name="viewport" content="width=device-width,initial-scale=1"></head><body>'
+        )
         path = Path(path)
         path.write_text(f"{head}<main>{self.html()}</main></body></html>\n", encoding="utf-8")
         return path

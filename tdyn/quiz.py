@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from tdyn._player_controls import check_name
 from tdyn._player_html import runtime
-from tdyn._player_model import check_name
 
 __all__ = ["Bet", "bet"]
 
@@ -41,7 +41,7 @@ class Bet:
             with_runtime: include the script and the style; one copy a page is enough.
 
         Returns:
-            A ``<fieldset>`` of native radio buttons; the feedback appears in an ``aria-live`` element.
+            A ``<fieldset>`` of native radio buttons; the feedback appears in a live region.
         """
         labels = "".join(
             f'<label><input type="radio" name="{self.name}" value="{i}" autocomplete="off">'
@@ -59,7 +59,8 @@ class Bet:
         )
         page = (
             f'<fieldset class="tdyn-bet" id="{self.name}"><legend>{escape(self.question)}</legend>'
-            f'{labels}<div class="tp-feedback" aria-live="polite"></div>{replies}'
+            f'{labels}<div class="tp-feedback" aria-live="polite">'
+            f"<i>Choose one; the reply comes at once.</i></div>{replies}"
             f"<noscript><details><summary>Answers</summary>{still}</details></noscript></fieldset>"
         )
         return page + runtime() if with_runtime else page
@@ -82,7 +83,7 @@ def bet(question: str, options: Sequence[tuple[str, str, bool]], name: str) -> B
 
     Args:
         question: the question, plain Unicode.
-        options: ``(text, feedback, correct)``, two to six, of which exactly one is correct. Three is usual.
+        options: ``(text, feedback, correct)``, two to six (three is usual), exactly one correct.
         name: id in the page, unique there: a letter, then letters, digits, ``-`` or ``_``.
 
     Returns:

@@ -33,25 +33,28 @@ const SUPER = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 const raised = n => (n < 0 ? "⁻" : "") + String(Math.abs(n)).replace(/\d/g, d => SUPER[d]);
 const minus = s => s.replace("-", "−");
 
-function number(v, step) {
-  const big = Math.abs(v), size = Math.floor(Math.log10(big || 1) + NARROW);
-  const digits = n => Math.max(0, Math.min(8, Math.ceil(-Math.log10(step) - NARROW) + n));
-  if (big && (size > 7 || Math.log10(step) < -4.5)) {
-    const m = +(v / 10 ** size).toPrecision(4);
-    return minus((m === 1 ? "" : m === -1 ? "-" : m + "·") + "10") + raised(size);
+// One tick; `most` is the largest of them, so that all have the same unit.
+function number(v, step, most) {
+  const places = shift => Math.max(0, Math.min(8, Math.ceil(shift - Math.log10(step) - NARROW)));
+  if (most >= 1e9 || Math.log10(step) < -4.5) {
+    const e = Math.floor(Math.log10(Math.abs(v)) + NARROW), m = +(v / 10 ** e).toPrecision(4);
+    return (m === 1 ? "" : m === -1 ? "−" : minus(String(m)) + "·") + "10" + raised(e);
   }
-  if (step >= 1e6 || big >= 1e6) return minus((v / 1e6).toFixed(digits(6))) + "M";
-  if (step >= 1e3 || big >= 1e4) return minus((v / 1e3).toFixed(digits(3))) + "k";
-  return minus(v.toFixed(digits(0)));
+  if (most >= 1e6) return minus((v / 1e6).toFixed(places(6))) + "M";
+  if (most >= 1e4) return minus((v / 1e3).toFixed(places(3))) + "k";
+  return minus(v.toFixed(places(0)));
 }
 
 function linearTicks(a, b, count) {
-  const rough = (b - a) / Math.max(1, count), power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * ([1, 2, 5].find(m => m * power >= rough * (1 - NARROW)) || 10);
-  const ticks = [];
-  for (let i = Math.ceil(a / step - 1e-6); i * step <= b + step * 1e-6; i++) ticks.push(i * step);
-  const unit = Math.max(...ticks.map(Math.abs), 0) >= 1e4 ? Math.max(step, 10) : step;
-  return ticks.map(v => [v, v === 0 ? "0" : number(v, unit)]);
+  let ticks = [], step;
+  for (let n = Math.max(2, count); ticks.length < 3 && n < 20; n *= 1.4) {
+    const rough = (b - a) / n, power = 10 ** Math.floor(Math.log10(rough));
+    step = power * ([1, 2, 5].find(m => m * power >= rough * (1 - NARROW)) || 10);
+    ticks = [];
+    for (let i = Math.ceil(a / step - 1e-6); i * step <= b + step * 1e-6; i++) ticks.push(i * step);
+  }
+  const most = Math.max(...ticks.map(Math.abs));
+  return ticks.map(v => [v, v === 0 ? "0" : number(v, step, most)]);
 }
 
 function logTicks(a, b, count) {
@@ -61,9 +64,9 @@ function logTicks(a, b, count) {
     if (b / a < 3) return linearTicks(a, b, count);
     for (let e = Math.floor(low); e <= high; e++) for (const m of [1, 2, 5]) {
       const v = m * 10 ** e;
-      if (v >= a * (1 - NARROW) && v <= b * (1 + NARROW)) ticks.push([v, number(v, Math.min(v, 1))]);
+      if (v >= a * (1 - NARROW) && v <= b * (1 + NARROW)) ticks.push([v, number(v, v / m, b)]);
     }
-    return ticks.map(([v, t]) => [v, t.replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "")]);
+    return ticks;
   }
   for (let e = Math.ceil(first / every) * every; e <= last; e += every) ticks.push([10 ** e, "10" + raised(e)]);
   return ticks;
@@ -77,8 +80,7 @@ function textWidth(s) {
 
 function scale(limits, log, from, to) {
   const f = log ? Math.log10 : v => v, a = f(limits[0]), b = f(limits[1]);
-  const map = v => from + (f(v) - a) / (b - a) * (to - from);
-  return map;
+  return v => from + (f(v) - a) / (b - a) * (to - from);
 }
 
 // ---------------------------------------------------------------- marks
@@ -208,11 +210,12 @@ const draw = {
 // ---------------------------------------------------------------- legend and color bar
 function swatch(L, c = L.c, shape = L.shape) {
   const k = L.k === "heatmap" ? "cell" : L.k;
-  const inside = k === "line" || k === "rule" || k === "segments"
+  const inside = /line|rule|segments/.test(k)
     ? `<path class="tp-line" d="M1 7H27" stroke-width="${Math.max(1.5, L.width)}" stroke-dasharray="${L.dash || ""}"/>` + (L.marker ? `<path class="tp-dot" d="${MARKERS[L.shape](14, 7, 3.5)}"/>` : "")
     : k === "points" ? `<path class="tp-dot${shape > 3 ? " tp-open" : ""}" d="${MARKERS[shape](14, 7, 4)}"/>`
-    : `<rect class="tp-${k === "bars" ? "bar" : k}" x="4" y="1" width="20" height="12"/>`;
-  return `<svg width="28" height="14" aria-hidden="true" ${paint(c)}>${inside}</svg>`;
+    : `<rect class="tp-${k === "bars" ? "bar" : k}" x="6" y="1" width="16" height="12"/>`;
+  const wide = /line|rule|segments/.test(k);
+  return `<svg width="${wide ? 28 : 16}" height="14" viewBox="${wide ? 0 : 6} 0 ${wide ? 28 : 16} 14" aria-hidden="true" ${paint(c)}>${inside}</svg>`;
 }
 
 function legend(P) {
@@ -253,7 +256,7 @@ function frame(P, plot, id, describe) {
   x0 = Math.round(x0); x1 = Math.round(x1);
   const y0 = top, y1 = H - bottom;
   const X = scale(P.xl, P.xs, x0, x1), Y = scale(P.yl, P.ys, y1, y0);
-  let xt = P.xt || (P.xs ? logTicks : linearTicks)(Math.min(...P.xl), Math.max(...P.xl), (x1 - x0) / 68);
+  let xt = P.xt || (P.xs ? logTicks : linearTicks)(Math.min(...P.xl), Math.max(...P.xl), (x1 - x0) / 60);
   // Given ticks that would run into each other: keep every second, third, ...
   const widest = Math.max(0, ...xt.map(t => textWidth(t[1]))) + 6;
   const every = Math.max(1, Math.ceil(widest * (xt.length - 1) / (x1 - x0)));

@@ -9,8 +9,10 @@ import numpy as np
 
 from tdyn import player, quiz
 
+READINGS = ["weights", "units", "blocks", "heads", "rows", "all"]
 THEME = """
-html { --pst-color-text-base: #222832; --pst-color-text-muted: #48566b; --pst-color-background: #fff; }
+html { --pst-color-text-base: #222832; --pst-color-text-muted: #48566b;
+  --pst-color-background: #fff; }
 html[data-theme=dark] { --pst-color-text-base: #ced6dd; --pst-color-text-muted: #9ca4af;
   --pst-color-background: #14181e; }
 body { background: var(--pst-color-background); color: var(--pst-color-text-base);
@@ -30,9 +32,9 @@ def curves() -> player.Figure:
     return player.Figure(
         name="curves",
         title="Noise in the first layer slows learning, and a Gaussian start stops it",
-        description="Left: test accuracy rises from one half to one. Right: the loss falls by decades. "
-        "The larger σ, the slower both.",
-        caption="Move σ. How much noise does it take until 2 000 steps are not enough? Then change the law.",
+        description="Left: test accuracy rises from one half to one. Right: the loss falls by "
+        "decades. The larger σ, the slower both.",
+        caption="Move σ. How much noise until 2000 steps are not enough? Then change the law.",
         controls=[
             player.Slider("sigma", "Perturbation σ", sigma, format=".1f", start=0.5),
             player.Toggle("law", "Initial weights", laws),
@@ -114,11 +116,11 @@ def matrices() -> player.Figure:
     return player.Figure(
         name="matrices",
         title="Images: a signed field, a mask, and a law",
-        description="A field of waves that gets finer with depth; a mask that fills; error against width.",
+        description="A field of waves, finer with depth; a mask that fills; error against width.",
         caption="Add layers. The field gets finer, the mask fills and the law steepens.",
         controls=[
-            player.Slider("depth", "Depth", depth, unit="layers", play=False),
-            player.Toggle("rule", "Read the mask as", ["weights", "units", "blocks", "heads", "rows", "all"]),
+            player.Slider("depth", "Depth", depth, play=False),
+            player.Toggle("rule", "Read the mask as", READINGS),
         ],
         panels=[
             player.Panel(
@@ -138,8 +140,10 @@ def matrices() -> player.Figure:
                 title="Law", x="width n", y="error", xscale="log", yscale="log",
             ),
         ],
-        readouts=[player.Readout("Mask", np.array([["kept %d" % m.sum()] for m in mask]),
-                                 ("depth", "rule"))],
+        readouts=[
+            player.Readout("Kept", mask.sum((1, 2))[:, None], ("depth", "rule"), format="d"),
+            player.Readout("Read as", [READINGS], ("depth", "rule")),
+        ],
     )  # fmt: skip
 
 
@@ -150,7 +154,7 @@ def question() -> quiz.Bet:
         [
             ("Rademacher ±1", "Its first gradient is large in every coordinate.", True),
             ("Gaussian", "Its first gradient is exponentially small.", False),
-            ("Both: only the variance matters", "The two have the same variance, and one fails.", False),
+            ("Both: only the variance matters", "Same variance, and one fails.", False),
         ],
         name="bet-parity",
     )
@@ -160,8 +164,8 @@ def write(path: Path) -> Path:
     """Write the page, with one copy of the script."""
     parts = [curves().html(), question().html(), marks().html(), matrices().html()]
     page = (
-        f'<!DOCTYPE html><html lang="en" data-theme="light"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1">'
+        '<!DOCTYPE html><html lang="en" data-theme="light"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{html.escape('Players & bets')}</title><style>{THEME}</style></head><body><main>"
         f"<h1>Figures that move</h1>{''.join(parts)}</main></body></html>"
     )
