@@ -8,6 +8,7 @@ import pytest
 PAGE = """---
 kernelspec:
   name: python3
+  display_name: Python 3
 ---
 
 # Title
