@@ -1,8 +1,9 @@
 """Run a chapter with other seeds, on this machine or on a Dask cluster, and compare the verdicts.
 
-``python -m benchmarks.sweep 01-parity --seeds 1 2 3`` executes the chapter once a seed with papermill
-(the cell tagged ``parameters`` is overridden) and prints the verdict of every claim for every seed. The
-chapters are independent jobs, so ``--scheduler tcp://host:8786`` spreads them over a cluster.
+``python -m benchmarks.sweep 01-parity --seeds 1 2 3`` executes the chapter once a seed with
+papermill (the cell tagged ``parameters`` is overridden) and prints the verdict of every claim for
+every seed. The runs are independent jobs: ``--scheduler tcp://host:8786`` spreads them over a
+cluster.
 """
 
 from __future__ import annotations
@@ -37,7 +38,12 @@ def run_seed(chapter: str, seed: int, notebook: str) -> dict[str, str]:
         verdicts = {}
         try:
             papermill.execute_notebook(
-                source, done, {"SEED": seed}, kernel_name="python3", progress_bar=False
+                source,
+                done,
+                {"SEED": seed},
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
             )
         except PapermillExecutionError as error:
             verdicts["failed"] = f"{error.ename}: {error.evalue}"
