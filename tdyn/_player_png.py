@@ -162,7 +162,9 @@ def _panel(axes: Any, panel: Panel, first: dict[str, int]) -> None:
     handles, labels = axes.get_legend_handles_labels()
     pairs = [(h, t) for h, t in zip(handles, labels, strict=True) if t and not t.startswith("_")]
     if panel.legend and pairs:
-        for text in axes.legend(*zip(*pairs, strict=True), fontsize=7, frameon=False).get_texts():
+        for text in axes.legend(
+            *zip(*pairs, strict=True), fontsize=7, edgecolor="none"
+        ).get_texts():
             text.set_parse_math(False)
 
 
@@ -187,8 +189,9 @@ def draw(figure: Figure) -> bytes:
     first = {control.name: control.index for control in figure.controls}
     for i, panel in enumerate(figure.panels):
         _panel(canvas.add_subplot(rows, columns, i + 1), panel, first)
+    mapped = any("cmap" in layer.options for panel in figure.panels for layer in panel.layers)
     raw = io.BytesIO()
     canvas.savefig(raw, format="png", facecolor="white")
     small = io.BytesIO()
-    Image.open(raw).convert("RGB").quantize(32).save(small, "PNG", optimize=True)
+    Image.open(raw).convert("RGB").quantize(96 if mapped else 32).save(small, "PNG", optimize=True)
     return small.getvalue()

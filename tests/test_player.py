@@ -5,21 +5,17 @@ from __future__ import annotations
 import io
 import json
 import re
-import sys
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import player_page
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tdyn import player
 from tdyn._player_encode import decode, encode
-
-sys.path.insert(0, str(Path(__file__).parent / "browser"))
-import player_page
 
 FLOATS = st.floats(-1e12, 1e12) | st.just(np.nan) | st.sampled_from([np.inf, -np.inf])
 ARRAYS = hnp.arrays(np.float64, hnp.array_shapes(max_dims=3, max_side=6), elements=FLOATS)

@@ -233,7 +233,7 @@ function colorBar(L, id, x, y0, y1) {
   const stops = L.stops.map((c, i) => `<stop offset="${i / n}" stop-color="${c}"/>`).join("");
   const ticks = linearTicks(L.vlim[0], L.vlim[1], (y1 - y0) / 45).map(([v, t]) => `<text class="tp-tick" x="${x + 17}" y="${r1(Y(v))}" dy=".35em">${t}</text>`);
   return `<defs><linearGradient id="${id}" x1="0" x2="0" y1="1" y2="0">${stops}</linearGradient></defs><rect x="${x}" y="${y0}" width="12" height="${y1 - y0}" fill="url(#${id})"/>${ticks.join("")}`
-    + (L.value_label ? `<text class="tp-label" x="${x + 12}" y="${y0 - 9}" text-anchor="middle">${esc(L.value_label)}</text>` : "");
+    + (L.value_label ? `<text class="tp-label" x="${x + 12}" y="12" text-anchor="middle">${esc(L.value_label)}</text>` : "");
 }
 
 // ---------------------------------------------------------------- one panel
@@ -256,7 +256,7 @@ function frame(P, plot, id, describe) {
   x0 = Math.round(x0); x1 = Math.round(x1);
   const y0 = top, y1 = H - bottom;
   const X = scale(P.xl, P.xs, x0, x1), Y = scale(P.yl, P.ys, y1, y0);
-  let xt = P.xt || (P.xs ? logTicks : linearTicks)(Math.min(...P.xl), Math.max(...P.xl), (x1 - x0) / 60);
+  let xt = P.xt || (P.xs ? logTicks : linearTicks)(Math.min(...P.xl), Math.max(...P.xl), (x1 - x0) / (P.xs ? 45 : 60));
   // Given ticks that would run into each other: keep every second, third, ...
   const widest = Math.max(0, ...xt.map(t => textWidth(t[1]))) + 6;
   const every = Math.max(1, Math.ceil(widest * (xt.length - 1) / (x1 - x0)));

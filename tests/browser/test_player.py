@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import player_page
 import pytest
-from conftest import drag, drawn, violations
 
 from tdyn import player
+
+from . import player_page
+from .conftest import drag, drawn, violations
 
 pytestmark = pytest.mark.browser
 SLIDERS = [("curves", "sigma"), ("marks", "angle"), ("matrices", "depth")]
