@@ -11,6 +11,7 @@ Unless its docstring says otherwise a law has mean zero and variance :math:`1/n_
 """
 
 from tdyn.inits.continuous import gaussian, he, orthogonal, uniform, xavier, zeros
+from tdyn.inits.density import uniform_density
 from tdyn.inits.law import Law
 from tdyn.inits.network import initialize
 from tdyn.inits.signs import discrete, perturbed_rademacher, rademacher, uniform_rademacher
@@ -25,6 +26,7 @@ __all__ = [
     "perturbed_rademacher",
     "rademacher",
     "uniform",
+    "uniform_density",
     "uniform_rademacher",
     "xavier",
     "zeros",
