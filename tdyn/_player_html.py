@@ -33,29 +33,27 @@ def runtime() -> str:
         A ``<style>`` and a ``<script>`` element, both marked ``data-tdyn-player``.
     """
     static = files("tdyn") / "static"
-    style = re.sub(
-        r" *([{};]) *|(?<=[:,]) +", r"\1", _squeeze((static / "player.css").read_text("utf-8"))
-    )
-    script = _squeeze((static / "player.js").read_text("utf-8"))
+    style = " ".join(_lines((static / "player.css").read_text("utf-8")))
+    style = re.sub(r" *([{};]) *|(?<=[:,]) +", r"\1", style)
+    script = "\n".join(map(_tight, _lines((static / "player.js").read_text("utf-8"))))
     return f"<style data-tdyn-player>{style}</style><script data-tdyn-player>{script}</script>"
 
 
-def _squeeze(source: str) -> str:
-    """Return the source without indentation, empty lines and lines that are comments.
+def _lines(source: str) -> list[str]:
+    """Return the lines without indentation, empty lines and comments.
 
     Args:
         source: script or style.
 
     Returns:
-        The shorter source.
+        The lines that matter.
     """
     lines = (line.strip() for line in source.splitlines())
-    lines = (line for line in lines if line and not line.startswith(("//", "/*")))
-    return "\n".join(line if set("'\"`/") & set(line) else _tight(line) for line in lines)
+    return [line for line in lines if line and not line.startswith(("//", "/*"))]
 
 
 def _tight(line: str) -> str:
-    """Drop the spaces around signs; only for lines without strings and regular expressions.
+    """Drop the spaces around signs, except in lines with strings or regular expressions.
 
     Args:
         line: a line of script.
@@ -63,6 +61,8 @@ def _tight(line: str) -> str:
     Returns:
         The shorter line.
     """
+    if set("'\"`/") & set(line):
+        return line
     return re.sub(r" *([={}();,<>?|*]|&&|=>) *", r"\1", line)
 
 

@@ -299,6 +299,12 @@ def test_strip_duplicates_keeps_the_first_script_and_style():
     assert player.strip_duplicates("<p>nothing</p>") == "<p>nothing</p>"
 
 
+def test_shorter_style_keeps_its_meaning():
+    style = player.runtime().split("</style>")[0]
+    assert ".tdyn-player *,.tdyn-bet *{box-sizing:border-box;}" in style
+    assert style.count("{") == style.count("}")
+
+
 def test_size_of_fifty_states():
     x = np.linspace(0, 1000, 200)
     y = 1 - np.exp(-x / np.linspace(50, 900, 50)[:, None])

@@ -73,10 +73,7 @@ function logTicks(a, b, count) {
 }
 
 const ctx = document.createElement("canvas").getContext("2d");
-function textWidth(s) {
-  ctx.font = "12px system-ui, sans-serif";
-  return ctx.measureText(s).width;
-}
+const textWidth = s => ctx.measureText(s).width;
 
 function scale(limits, log, from, to) {
   const f = log ? Math.log10 : v => v, a = f(limits[0]), b = f(limits[1]);
@@ -318,10 +315,18 @@ function start(fig) {
     head.innerHTML = (S.p[i].t ? `<div class="tp-name">${esc(S.p[i].t)}</div>` : "") + legend(S.p[i]);
   });
   const describe = `aria-describedby="${fig.id}-description"`;
-  const frames = () => S.p.forEach((P, i) => {
-    frame(P, plots[i], `${fig.id}-${i}`, describe);
-    P.draw(state, true);
-  });
+  const panels = $(".tp-panel"), grid = panels[0].parentNode, last = panels[panels.length - 1];
+  const frames = () => {
+    ctx.font = "12px " + getComputedStyle(fig).fontFamily;
+    // A panel that is left alone in the last row takes all of it.
+    last.style.gridColumn = "";
+    const columns = getComputedStyle(grid).gridTemplateColumns.split(" ").length;
+    if (columns > 1 && panels.length % columns === 1) last.style.gridColumn = "1 / -1";
+    S.p.forEach((P, i) => {
+      frame(P, plots[i], `${fig.id}-${i}`, describe);
+      P.draw(state, true);
+    });
+  };
   const update = () => {
     S.p.forEach(P => P.draw(state, false));
     S.r.forEach((r, i) => {

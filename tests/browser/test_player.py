@@ -203,6 +203,13 @@ def test_figure_follows_the_width(open_page, address):
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 400
 
 
+def test_a_panel_left_alone_takes_the_row(open_page, address):
+    page = open_page(address, width=620)
+    widths = [page.locator("#marks .tp-plot").nth(i).bounding_box()["width"] for i in range(3)]
+    assert widths[0] == pytest.approx(widths[1], abs=1)
+    assert widths[2] > 1.9 * widths[0]
+
+
 def test_each_drawing_has_a_name_and_a_description(open_page, address):
     page = open_page(address)
     for svg in page.locator("svg[role=img]").all():
