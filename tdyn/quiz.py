@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from tdyn._player_controls import check_name
-from tdyn._player_html import runtime
+from tdyn.player.controls import check_name
+from tdyn.player.html import runtime
 
 __all__ = ["Bet", "bet"]
 

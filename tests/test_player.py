@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tdyn import player
-from tdyn._player_encode import decode, encode
+from tdyn.player import figure as player_figure
+from tdyn.player.encode import decode, encode
 
 FLOATS = st.floats(-1e12, 1e12) | st.just(np.nan) | st.sampled_from([np.inf, -np.inf])
 ARRAYS = hnp.arrays(np.float64, hnp.array_shapes(max_dims=3, max_side=6), elements=FLOATS)
@@ -278,7 +279,7 @@ def test_numbers_read_well():
 
 
 def test_colors_go_to_the_layers_that_need_one():
-    from tdyn._player_html import colors
+    from tdyn.player.html import colors
 
     x = [0, 1]
     panel = player.Panel([
@@ -378,14 +379,14 @@ def test_without_a_kernel_it_is_html(monkeypatch):
     with pytest.raises(NotImplementedError):
         live._ipython_display_()
     monkeypatch.setenv("TDYN_RENDER", "page")
-    assert not player.has_kernel()
+    assert not player_figure.has_kernel()
 
 
 def test_with_a_kernel_it_is_a_widget(monkeypatch):
     import IPython.display
 
     shown = []
-    monkeypatch.setattr(player, "has_kernel", lambda: True)
+    monkeypatch.setattr(player_figure, "has_kernel", lambda: True)
     monkeypatch.setattr(IPython.display, "display", shown.append)
     figure(recompute=lambda k: figure())._ipython_display_()
     assert "data-tdyn-player" in shown[0].data

@@ -119,7 +119,7 @@ def fingerprint(source: Path) -> str:
     cells = code_cells(jupytext.read(source))
     files = dependencies(map(_without_magics, cells))
     # Style sheets and scripts of the package end up in the outputs too.
-    files += sorted((ROOT / "tdyn" / "static").glob("*"))
+    files += sorted(p for p in (ROOT / "tdyn").rglob("*") if p.suffix in (".js", ".css"))
     files += [ROOT / "book" / "claims" / f"{source.stem}.yml", ROOT / "constraints.txt"]
     digest = hashlib.sha256(platform.python_version().encode())
     for cell in cells:
