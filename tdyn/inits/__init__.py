@@ -10,6 +10,7 @@ fixed with :func:`functools.partial`::
 Unless its docstring says otherwise a law has mean zero and variance :math:`1/n_{\rm in}`.
 """
 
+from tdyn.inits.alive import joint, mirrored, randomized_asymmetric
 from tdyn.inits.continuous import gaussian, he, orthogonal, uniform, xavier, zeros
 from tdyn.inits.density import uniform_density
 from tdyn.inits.law import Law
@@ -22,9 +23,12 @@ __all__ = [
     "gaussian",
     "he",
     "initialize",
+    "joint",
+    "mirrored",
     "orthogonal",
     "perturbed_rademacher",
     "rademacher",
+    "randomized_asymmetric",
     "uniform",
     "uniform_density",
     "uniform_rademacher",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
+from tdyn.inits.alive import joint
 from tdyn.inits.continuous import zeros
 from tdyn.inits.law import Law
 from tdyn.nets import MLP, Params, stack
@@ -29,7 +30,8 @@ def initialize(
         law: Law of the weight matrices.
         seed: An integer for one network; a sequence of integers for an ensemble, in which member
             ``i`` equals the network of ``seed[i]`` alone.
-        bias: Law of the biases, drawn with the fan-in of their layer.
+        bias: Law of the biases, drawn with the fan-in of their layer; or
+            :func:`tdyn.inits.joint`, if ``law`` draws each row with its bias as the last column.
         dtype: Number type.
         device: Where.
 
@@ -59,7 +61,13 @@ def initialize(
     options = {"generator": generator, "dtype": dtype, "device": device}
     params: Params = {}
     for name, shape in net.shapes.items():
-        if name.startswith("W"):
+        if bias is joint:
+            if name.startswith("W"):
+                rows = law((shape[0], shape[1] + 1), **options)
+                params[name] = rows[:, :-1].contiguous()
+            else:
+                params[name] = rows[:, -1].contiguous()
+        elif name.startswith("W"):
             params[name] = law(shape, **options)
         else:
             # A bias is one more weight of its neuron: draw it with the same fan-in.
