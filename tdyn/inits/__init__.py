@@ -16,6 +16,7 @@ from tdyn.inits.density import uniform_density
 from tdyn.inits.law import Law
 from tdyn.inits.network import initialize
 from tdyn.inits.signs import discrete, perturbed_rademacher, rademacher, uniform_rademacher
+from tdyn.inits.truncated import truncated
 
 __all__ = [
     "Law",
@@ -29,6 +30,7 @@ __all__ = [
     "perturbed_rademacher",
     "rademacher",
     "randomized_asymmetric",
+    "truncated",
     "uniform",
     "uniform_density",
     "uniform_rademacher",
