@@ -16,7 +16,7 @@ export OMP_NUM_THREADS ?= 1
 $(READY): pyproject.toml constraints.txt
 	@echo "tdyn: installing the package and its tools into $(VENV) (once, some minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[data,book,test,bench,sweep]"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[data,book,test,sweep]"
 	@touch $@
 
 ## Build the whole book.
@@ -49,8 +49,13 @@ lab: $(READY)
 	@echo "tdyn: opening JupyterLab"
 	@JUPYTER_CONFIG_PATH=$(CURDIR)/.jupyter $(BIN)/jupyter lab --notebook-dir book
 
+$(READY)-bench: $(READY)
+	@echo "tdyn: installing the peers of the benchmarks"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	@touch $@
+
 ## Measure the package against its peers.
-bench: $(READY)
+bench: $(READY)-bench
 	@$(BIN)/python -m benchmarks
 
 ## Run a chapter with other seeds: make sweep CHAPTER=01-parity SEEDS="1 2 3"
