@@ -126,10 +126,11 @@ def british(text: str) -> list[str]:
     """Return words in British spelling."""
     stems = (
         r"colour\w*|behaviour\w*|neighbour\w*|favour\w*|honour\w*|centre[ds]?|grey|artefacts?|whilst"
-        r"|(?:optim|initial|normal|general|regular|minim|maxim|summar|visual|factor|parametr|real|organ"
-        r"|recogn|character|quant|penal|random|standard|vector|discret)is(?:e[ds]?|ing|ations?)"
-        r"|analys(?:ed|ing|e)|model(?:led|ling)|label(?:led|ling)|travell\w+|cancell(?:ed|ing)"
-        r"|licence[ds]?|programmes?|fulfil|judgement|favourite"
+        r"|(?:optimis|initialis|normalis|generalis|regularis|minimis|maximis|summaris|visualis"
+        r"|factoris|parametris|realis|organis|recognis|characteris|quantis|penalis|randomis"
+        r"|standardis|vectoris|discretis)(?:e[ds]?|ing|ations?)|analys(?:ed?|ing)"
+        r"|modelled|modelling|labelled|labelling|travelled|travelling|cancelled|cancelling"
+        r"|licence[ds]?|programmes?|fulfil|judgement"
     )
     return re.findall(rf"\b(?:{stems})\b", text, flags=re.IGNORECASE)
 
