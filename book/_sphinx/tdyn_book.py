@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -82,13 +83,34 @@ def scoreboard_last(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> 
         docnames.append(scoreboard.PAGE)
 
 
+def unique_ids(body: str) -> str:
+    """Keep the first of the ids that the extensions repeat on a page.
+
+    sphinx-proof and sphinx-exercise give each box the same inner id, and each docstring starts
+    counting its citations anew; nothing links to the later ones.
+
+    Example:
+        >>> unique_ids('<a id="id1"></a><a id="id1"></a><a id="mine"></a><a id="mine"></a>')
+        '<a id="id1"></a><a></a><a id="mine"></a><a id="mine"></a>'
+    """
+    seen: set[str] = set()
+
+    def once(match: re.Match[str]) -> str:
+        if match.group(1) in seen:
+            return ""
+        seen.add(match.group(1))
+        return match.group(0)
+
+    return re.sub(r' id="((?:proof|exercise|solution)(?:-content)?|id\d+)"', once, body)
+
+
 def finish_page(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
     """Keep one copy of the figure script a page; add download and launch buttons to chapters."""
     del templatename
     if context.get("body"):
-        context["body"] = strip_duplicates(context["body"])
+        context["body"] = unique_ids(strip_duplicates(context["body"]))
     if doctree is None:
         return
     source = Path(app.srcdir) / f"{pagename}.md"
