@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -171,19 +171,20 @@ def activation(name: str, *, slope: float = 0.01) -> Activation:
     if name == "softplus":
         return softplus()
     if name == "leaky_relu":
-        value, derivative = closed.leaky(slope)
+        dual, dual_derivative = closed.leaky(slope)
         return Activation(
             f"leaky_relu({slope:g})", lambda z: functional.leaky_relu(z, slope),
             lambda z: torch.where(z > 0, torch.ones_like(z), torch.full_like(z, slope)),
-            kinks=(0.0,), dual=value, dual_derivative=derivative,
+            kinks=(0.0,), dual=dual, dual_derivative=dual_derivative,
         )  # fmt: skip
-    forms = {"dual": closed.VALUES.get(name), "dual_derivative": closed.DERIVATIVES.get(name)}
     if name in _KINKED:
-        return Activation(name, *_KINKED[name], kinks=(0.0,), **forms)
-    if name in _SMOOTH:
-        value, derivative, strip, exact = _SMOOTH[name]
-        return Activation(name, value, derivative, strip=strip, exact=exact, **forms)
-    raise ValueError(f"no activation is called {name!r}; there are {', '.join(names())}")
+        phi = Activation(name, *_KINKED[name], kinks=(0.0,))
+    elif name in _SMOOTH:
+        function, its_derivative, strip, exact = _SMOOTH[name]
+        phi = Activation(name, function, its_derivative, strip=strip, exact=exact)
+    else:
+        raise ValueError(f"no activation is called {name!r}; there are {', '.join(names())}")
+    return replace(phi, dual=closed.VALUES.get(name), dual_derivative=closed.DERIVATIVES.get(name))
 
 
 def resolve(phi: Activation | str) -> Activation:

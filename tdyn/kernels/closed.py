@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,8 @@ from scipy.special import ndtr, owens_t
 
 __all__ = ["DERIVATIVES", "SELU", "VALUES", "Closed", "elu_derivative", "elu_value", "leaky"]
 
-Array = NDArray[np.float64]
-Closed = Callable[[Array, Array], Array]
+Array: TypeAlias = NDArray[np.float64]
+Closed: TypeAlias = Callable[[Array, Array], Array]
 
 #: Scale and height of SELU; ELU has 1 and 1.
 SELU = (1.0507009873554805, 1.6732632423543772)
