@@ -545,7 +545,7 @@ PARAMS = inits.initialize(NET, inits.rademacher, seed=0)
         lambda: one_step_measured(torch.ones(3, 4), torch.ones(2, 5)),
     ],
 )
-def test_bad_values_are_refused(call):
+def test_bad_values_are_refused(call, unchecked):
     with pytest.raises(ValueError):
         call()
 
@@ -554,6 +554,6 @@ def test_bad_values_are_refused(call):
     "call",
     [lambda: walsh_coefficient(4, 4, bias=0.5), lambda: lattice_coefficient([1, 0.5])],
 )
-def test_bad_types_are_refused(call):
+def test_bad_types_are_refused(call, unchecked):
     with pytest.raises(TypeError):
         call()
