@@ -30,14 +30,17 @@ def _evaluate(form: Closed, rho: Tensor, theta: Tensor | None) -> Tensor:
 
 
 def _power_series(coefficients: Tensor, rho: Tensor) -> Tensor:
-    """Evaluate a power series by Horner's rule.
+    """Evaluate a power series with positive coefficients by Horner's rule.
 
     Returns:
         Its values.
     """
     r = rho.double().clamp(-1, 1)
+    # Drop the tail that cannot be seen in double precision even at ρ = 1.
+    tail = coefficients.flip(0).cumsum(0)
+    seen = coefficients[: int((tail > 1e-18 * tail[-1]).sum())]
     total = torch.zeros_like(r)
-    for c in coefficients.tolist()[::-1]:
+    for c in seen.tolist()[::-1]:
         total = total * r + c
     return total.to(rho.dtype)
 
