@@ -60,7 +60,7 @@ class Activation:
 
     @property
     def terms(self) -> int:
-        r"""Length of the series: enough for :math:`e^{-2s\sqrt k}` to vanish, at most 4000."""
+        r"""How long a series must be for :math:`e^{-2s\sqrt k}` to vanish; at most 4000."""
         return min(4000, max(400, math.ceil((20 / self.strip) ** 2)))
 
 
