@@ -48,19 +48,24 @@ class Step(NamedTuple):
     W2: Tensor  # (C, h)
 
 
-def _derivatives(
-    activation: Callable[[Tensor], Tensor], z: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return an elementwise function and its first two derivatives."""
+def _derivative(f: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
+    """Return an elementwise function and its derivative."""
     with torch.enable_grad():
         z = z.detach().requires_grad_(True)
-        a = activation(z)
-        (slope,) = torch.autograd.grad(a.sum(), z, create_graph=True)
-        if slope.requires_grad:
-            (bend,) = torch.autograd.grad(slope.sum(), z)
-        else:
-            bend = torch.zeros_like(z)
-    return a.detach(), slope.detach(), bend
+        value = f(z)
+        if not value.requires_grad:
+            return value, torch.zeros_like(z)
+        (slope,) = torch.autograd.grad(value.sum(), z)
+    return value.detach(), slope
+
+
+def _second_derivative(f: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
+    """Return the second derivative of an elementwise function."""
+
+    def slope(z: Tensor) -> Tensor:
+        return torch.autograd.grad(f(z).sum(), z, create_graph=True)[0]
+
+    return _derivative(slope, z)[1]
 
 
 def _ones(x: Tensor, bias: bool) -> Tensor:
@@ -108,37 +113,59 @@ class FastTraining:
         Raises:
             FloatingPointError: If the gradient becomes infinite or not a number.
         """
+        if len(self.trajectory) >= steps:
+            return
+        self.trajectory, waiting = [], []
         params, state = dict(self.params), self.optimizer.init(self.params)
-        for t in range(len(self.trajectory), steps):
-            step, grads = self._linearize(params, *self.batch_at(t))
-            if not all(bool(g.isfinite().all()) for g in grads.values()):
-                raise FloatingPointError(f"the gradient is not finite at step {t}")
-            self.trajectory.append(step)
+        for t in range(steps):
+            raw, grads = self._gradient(params, *self.batch_at(t))
+            waiting.append(raw)
+            if len(waiting) == 32 or t + 1 == steps:  # fewer, larger operations
+                self.trajectory += self._finished(waiting)
+                waiting = []
+                if not bool(torch.stack([g.isfinite().all() for g in grads.values()]).all()):
+                    raise FloatingPointError(f"the gradient is not finite at step {t}, or before")
             params, state = self.optimizer.update(params, grads, state, t)
 
-    def _linearize(self, params: Params, x: Tensor, y: Tensor) -> tuple[Step, Params]:
+    def _gradient(self, params: Params, x: Tensor, y: Tensor) -> tuple[tuple[Tensor, ...], Params]:
+        """Return what a step leaves behind, and the gradient of its loss."""
         z, o = self.net.preactivations(params, x)
-        a, slope, bend = _derivatives(self.net.activation, z)
+        a, slope = _derivative(self.net.activation, z)
         if self.loss is losses.cross_entropy:
             p = torch.softmax(o, dim=1) / len(x)
-            delta = p - torch.nn.functional.one_hot(y, o.shape[1]).to(p) / len(x)
+            delta = p.scatter_add(1, y.unsqueeze(1), p.new_full((len(y), 1), -1 / len(x)))
         else:
-            p, delta = o.new_empty(0), 2 * (o - y.reshape(o.shape)) / len(x)
+            p, delta = o.new_empty(0), (o - y.reshape(o.shape)) * (2 / len(x))
         delta_a = delta @ params["W2"]
         delta_z = delta_a * slope
         grads = {"W1": delta_z.T @ x, "W2": delta.T @ a}
         if self.net.bias:
             grads |= {"b1": delta_z.sum(0), "b2": delta.sum(0)}
-        step = Step(
-            _ones(x, self.net.bias),
-            _ones(a, self.net.bias),
-            slope.T.unsqueeze(2).contiguous(),
-            (bend * delta_a).T.unsqueeze(2).contiguous(),
-            p.T.unsqueeze(2).contiguous() if p.numel() else p,
-            delta.T.contiguous(),
-            params["W2"],
-        )
-        return step, {name: grads[name] for name in params}
+        raw = (z, x, a, slope, delta_a, p, delta, params["W2"])
+        return raw, {name: grads[name] for name in params}
+
+    def _finished(self, waiting: list[tuple[Tensor, ...]]) -> list[Step]:
+        """Add the activation's second derivative, and turn everything as the products want it.
+
+        Returns:
+            The steps.
+        """
+        bends = _second_derivative(self.net.activation, torch.cat([raw[0] for raw in waiting]))
+        steps = []
+        for raw, bend in zip(waiting, bends.split([len(r[0]) for r in waiting]), strict=True):
+            _, x, a, slope, delta_a, p, delta, W2 = raw
+            steps.append(
+                Step(
+                    _ones(x, self.net.bias),
+                    _ones(a, self.net.bias),
+                    slope.T.unsqueeze(2).contiguous(),
+                    (bend * delta_a).T.unsqueeze(2).contiguous(),
+                    p.T.unsqueeze(2).contiguous() if p.numel() else p,
+                    delta.T.contiguous(),
+                    W2,
+                )
+            )
+        return steps
 
     def stored_bytes(self) -> int:
         """Return the number of bytes of the stored training run."""
