@@ -1,7 +1,8 @@
 """The full training Jacobian beside the tools that one would use instead, in one run.
 
-Run ``python -m benchmarks jacobian``. One thread; CPU seconds of a few tangents and steps, the best
-of some rounds that take turns, extrapolated to all tangents and 625 steps.
+Run ``python -m benchmarks jacobian``. One thread; CPU seconds, the best of some rounds that take
+turns, for 25 of 625 steps. The recursion and JAX push all tangents, chunk by chunk; the slow ones
+push a few and are extrapolated.
 """
 
 from __future__ import annotations
@@ -136,10 +137,15 @@ def jax_scan(p: Problem, steps: int) -> Callable[[int], torch.Tensor]:
         places[n], offset = names[n] + offset, offset + len(names[n])
     order = torch.cat([places[n] for n in sorted(p.params)])  # JAX sorts the names
 
+    eye = torch.eye(p.size, dtype=p.dtype)[order]
+
     def run(k: int) -> torch.Tensor:
-        tangents = jnp.asarray(p.directions(k)[order].mT.contiguous().numpy())
-        out = torch.tensor(np.asarray(push(tangents).block_until_ready())).mT
-        return out[torch.argsort(order)]
+        padded = torch.nn.functional.pad(eye, (0, -p.size % k))  # one shape: one compilation
+        out = [
+            np.asarray(push(jnp.asarray(part.mT.contiguous().numpy())))
+            for part in padded.split(k, dim=1)
+        ]
+        return torch.tensor(np.concatenate(out)[: p.size]).mT[torch.argsort(order)]
 
     return run
 
@@ -165,7 +171,7 @@ def peers(width: int) -> None:
     """Print the table of one network."""
     p, few = Problem(width), 2
     calls: dict[str, tuple[int, Callable[[], Any]]] = {
-        "tdyn, recursion": (TANGENTS, lambda: recursion(p, TANGENTS, STEPS)),
+        "tdyn, recursion": (p.size, lambda: recursion(p, p.size, STEPS)),
         "tdyn, any model (jvp a step)": (64, lambda: recursion(p, 64, STEPS, "forward")),
         "torch.func, vmap(jvp(train))": (TANGENTS, lambda: unrolled(p, TANGENTS, STEPS)),
         "double backward": (few, lambda: double_backward(p, few, STEPS)),
@@ -173,14 +179,15 @@ def peers(width: int) -> None:
     try:
         jitted = jax_scan(p, STEPS)
         for k in (64, TANGENTS):
-            calls[f"JAX, jit, {k} at once"] = (k, partial(jitted, k))
+            calls[f"JAX, jit, {k} at once"] = (p.size, partial(jitted, k))
     except ImportError:
         print("JAX is not installed; its row is left out")
     results = {}
     for name, (k, call) in calls.items():  # also the warm-up
         results[name] = (k, call())
     mine = results["tdyn, recursion"][1]
-    spent = cpu_seconds({name: call for name, (_, call) in calls.items()})
+    rounds = ROUNDS if p.size < 2000 else 2
+    spent = cpu_seconds({name: call for name, (_, call) in calls.items()}, rounds)
     scale = {name: ALL_STEPS * p.size / (STEPS * k) for name, (k, _) in results.items()}
     ours = spent["tdyn, recursion"] * scale["tdyn, recursion"]
     print(f"\n64-{width}-10, N = {p.size}, {ALL_STEPS} steps of {BATCH} samples, float32")
@@ -193,23 +200,30 @@ def peers(width: int) -> None:
     print(f"{rate / 1e9:.1f} GFLOP/s; a 1024 x 1024 product reaches {peak / 1e9:.1f}")
 
 
+def chunk_seconds(p: Problem, steps: int) -> float:
+    """CPU seconds of one more chunk of tangents, without the preparation."""
+    one, two = (
+        cpu_seconds({"": lambda k=k: recursion(p, k * TANGENTS, steps)}, ROUNDS)[""] for k in (1, 2)
+    )
+    return two - one
+
+
 def exponents() -> None:
     """Print how the cost of the full matrix grows."""
     print("\ncost of the full matrix, and its growth")
     sizes, costs = [], []
     for width in (4, 8, 16, 32, 64):
         p = Problem(width)
-        spent = cpu_seconds({"": lambda p=p: recursion(p, TANGENTS, 10)}, 3)[""]
         sizes.append(p.size)
-        costs.append(spent * p.size / TANGENTS * ALL_STEPS / 10)
+        costs.append(chunk_seconds(p, 20) * p.size / TANGENTS * ALL_STEPS / 20)
         print(f"  width {width:>3}, N = {p.size:>5}: {costs[-1]:>7.1f} s")
     slope = np.polyfit(np.log(sizes), np.log(costs), 1)[0]
     late = np.polyfit(np.log(sizes[2:]), np.log(costs[2:]), 1)[0]
     print(f"  grows like N^{slope:.2f} (N^{late:.2f} from N = {sizes[2]})")
-    batches, costs = (16, 32, 64, 128, 256), []
-    for batch in batches:
-        p, steps = Problem(16, batch), 1280 // batch
-        costs.append(cpu_seconds({"": lambda p=p, s=steps: recursion(p, TANGENTS, s)}, 3)[""])
+    batches = (16, 32, 64, 128, 256)
+    costs = [chunk_seconds(Problem(16, batch), 1280 // batch) for batch in batches]
+    for batch, cost in zip(batches, costs, strict=True):
+        print(f"  batch {batch:>3}: {cost * 1210 / TANGENTS * ALL_STEPS * BATCH / 1280:>7.1f} s")
     slope = np.polyfit(np.log(batches), np.log(costs), 1)[0]
     print(f"  at a fixed number of samples, with the batch size: B^{slope:.2f}")
 
