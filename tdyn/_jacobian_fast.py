@@ -28,48 +28,13 @@ from torch import Tensor
 
 from tdyn import losses
 from tdyn._jacobian_linear import Coefficients
+from tdyn._jacobian_step import Step, derivative, second_derivative, with_ones
 from tdyn.nets import MLP, Params
 from tdyn.optim import Optimizer
 
-__all__ = ["FastTraining", "fast_losses", "flops"]
+__all__ = ["FastTraining", "fast_losses"]
 
 fast_losses = (losses.cross_entropy, losses.mse)
-
-
-class Step(NamedTuple):
-    """All that the tangents need to know about one step; units first, samples second."""
-
-    x: Tensor  # (B, d+1)
-    a: Tensor  # (B, h+1)
-    slope: Tensor  # (h, B, 1), the activation's derivative
-    bend: Tensor  # (h, B, 1), its second derivative times delta_a
-    p: Tensor  # (C, B, 1), the softmax divided by B; empty for mse
-    delta: Tensor  # (C, B), the gradient at the outputs
-    W2: Tensor  # (C, h)
-
-
-def _derivative(f: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
-    """Return an elementwise function and its derivative."""
-    with torch.enable_grad():
-        z = z.detach().requires_grad_(True)
-        value = f(z)
-        if not value.requires_grad:
-            return value, torch.zeros_like(z)
-        (slope,) = torch.autograd.grad(value.sum(), z)
-    return value.detach(), slope
-
-
-def _second_derivative(f: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
-    """Return the second derivative of an elementwise function."""
-
-    def slope(z: Tensor) -> Tensor:
-        return torch.autograd.grad(f(z).sum(), z, create_graph=True)[0]
-
-    return _derivative(slope, z)[1]
-
-
-def _ones(x: Tensor, bias: bool) -> Tensor:
-    return torch.cat([x, torch.ones_like(x[:, :1])], dim=1) if bias else x
 
 
 class Room(NamedTuple):
@@ -130,7 +95,7 @@ class FastTraining:
     def _gradient(self, params: Params, x: Tensor, y: Tensor) -> tuple[tuple[Tensor, ...], Params]:
         """Return what a step leaves behind, and the gradient of its loss."""
         z, o = self.net.preactivations(params, x)
-        a, slope = _derivative(self.net.activation, z)
+        a, slope = derivative(self.net.activation, z)
         if self.loss is losses.cross_entropy:
             p = torch.softmax(o, dim=1) / len(x)
             delta = p.scatter_add(1, y.unsqueeze(1), p.new_full((len(y), 1), -1 / len(x)))
@@ -150,14 +115,14 @@ class FastTraining:
         Returns:
             The steps.
         """
-        bends = _second_derivative(self.net.activation, torch.cat([raw[0] for raw in waiting]))
+        bends = second_derivative(self.net.activation, torch.cat([raw[0] for raw in waiting]))
         steps = []
         for raw, bend in zip(waiting, bends.split([len(r[0]) for r in waiting]), strict=True):
             _, x, a, slope, delta_a, p, delta, W2 = raw
             steps.append(
                 Step(
-                    _ones(x, self.net.bias),
-                    _ones(a, self.net.bias),
+                    with_ones(x, self.net.bias),
+                    with_ones(a, self.net.bias),
                     slope.T.unsqueeze(2).contiguous(),
                     (bend * delta_a).T.unsqueeze(2).contiguous(),
                     p.T.unsqueeze(2).contiguous() if p.numel() else p,
@@ -250,24 +215,3 @@ class FastTraining:
         h, c = self.net.widths[1:]
         shapes = ((h, B, k), (h, B, k), (c, B, k), (c, B, k), (B, k), (h, c, k))
         return Room(*(like.new_empty(shape) for shape in shapes))
-
-
-def flops(net: MLP, batch: int, steps: int, tangents: int) -> float:
-    """Return the multiplications and additions in the recursion's matrix products.
-
-    Args:
-        net: A perceptron with one hidden layer.
-        batch: Batch size.
-        steps: Number of steps.
-        tangents: Number of tangents.
-
-    Returns:
-        Floating-point operations.
-
-    Example:
-        >>> round(flops(MLP((64, 16, 10)), 64, 625, 1210) / 1e9)
-        296
-    """
-    d, h, c = net.widths
-    one = int(net.bias)
-    return 4.0 * batch * steps * tangents * (h * (d + one) + c * (h + one) + 2 * c * h)

@@ -23,7 +23,7 @@ from tdyn._jacobian_directions import (
     parameter_function_jacobian,
     predicted_bulk,
 )
-from tdyn._jacobian_fast import FastTraining, fast_losses, flops
+from tdyn._jacobian_fast import FastTraining, fast_losses
 from tdyn._jacobian_forward import ForwardTraining
 from tdyn._jacobian_linear import coefficients
 from tdyn._jacobian_spectrum import (
@@ -36,6 +36,7 @@ from tdyn._jacobian_spectrum import (
     spectrum,
     subspace_overlap,
 )
+from tdyn._jacobian_step import flops
 from tdyn.nets import MLP, Model, Params, flatten
 from tdyn.optim import Optimizer
 from tdyn.progress import progress
