@@ -93,10 +93,11 @@ def elu_value(scale: float, height: float) -> Closed:
 
     def phi_hat(rho: Array, theta: Array) -> Array:
         density = np.exp(-(rho**2) / 2) / _ROOT_TWO_PI
-        shifted = rho * (ndtr(-1.0) - _mixed(rho, theta))  # P(u > -rho, v < -1), times rho
+        mixed = _mixed(rho, theta)
+        shifted = rho * (ndtr(-1.0) - mixed)  # P(u > -rho, v < -1), times rho
         shifted = shifted + density * ndtr(-np.sin(theta)) - rho / (2 * _ROOT_E * _ROOT_TWO_PI)
         cross = _ROOT_E * shifted - (1 - rho) / (2 * _ROOT_TWO_PI)
-        low = np.exp(1 + rho) * _corner(rho, theta) - 2 * _ROOT_E * _mixed(rho, theta)
+        low = np.exp(1 + rho) * _corner(rho, theta) - 2 * _ROOT_E * mixed
         both = low + _both_on(rho, theta)
         return scale**2 * (_arc_cosine(rho, theta) + 2 * height * cross + height**2 * both)
 
