@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -10,7 +11,7 @@ from torch import Tensor
 
 __all__ = ["Domain", "born_dead", "dead_layer", "dead_on"]
 
-Domain = tuple[float, float] | Tensor
+Domain: TypeAlias = tuple[float, float] | Tensor
 _ROUNDING = 1e-13
 
 
