@@ -129,7 +129,7 @@ def dead_layer(params: Mapping[str, Tensor], domain: Domain) -> Int[Tensor, "*en
     layers = _layers(params)
     W1 = layers[0][0]
     ensemble, d = W1.shape[:-2], W1.shape[-1]
-    dtype = W1.dtype if isinstance(domain, Tensor) else torch.float64
+    dtype = torch.float64 if isinstance(domain, tuple) else W1.dtype
     flat = [
         (
             W.to(dtype).reshape(-1, *W.shape[-2:]),
@@ -137,8 +137,8 @@ def dead_layer(params: Mapping[str, Tensor], domain: Domain) -> Int[Tensor, "*en
         )
         for W, b in layers
     ]
-    exact = not isinstance(domain, Tensor)
-    if exact:
+    exact = isinstance(domain, tuple)
+    if isinstance(domain, tuple):
         low, high = domain
         if d != 1 or not low < high:
             raise ValueError(f"an interval (low < high) needs one input, got {domain} and d = {d}")
