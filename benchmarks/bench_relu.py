@@ -1,6 +1,6 @@
 """Dead ReLUs: the exact decision beside a linear program, births beside a loop over networks.
 
-Run ``python benchmarks/bench_relu.py``. One thread; every ratio comes from one run.
+Run ``python -m benchmarks relu``. One thread; every ratio comes from one run.
 """
 
 from __future__ import annotations
