@@ -391,3 +391,11 @@ def test_with_a_kernel_it_is_a_widget(monkeypatch):
     figure(recompute=lambda k: figure())._ipython_display_()
     assert "data-tdyn-player" in shown[0].data
     assert type(shown[1]).__name__ == "VBox"
+
+
+@pytest.mark.parametrize("dash", ["solid", "dashed", "dotted", "dashdot", "long", None])
+def test_every_dash_has_a_still_image(dash):
+    """The fifth color's own dash is a tuple in matplotlib, which a format string cannot be."""
+    curve = player.line(np.arange(3), np.arange(3), color=4, dash=dash)
+    still = player.Figure(name="a", title="t", description="d", panels=[player.Panel([curve])])
+    assert still.png().startswith(b"\x89PNG")

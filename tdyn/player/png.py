@@ -49,7 +49,7 @@ def _curve(axes: Any, layer: Layer, a: dict[str, Any], color: int | str) -> None
     shape = SHAPES[MARKERS[number % len(MARKERS)]] if options.get("marker") else None
     where = "steps-post" if options.get("steps") else "default"
     if layer.kind == "line":
-        axes.plot(a["x"], a["y"], style, color=paint, marker=shape, label=label, ms=4,
+        axes.plot(a["x"], a["y"], ls=style, color=paint, marker=shape, label=label, ms=4,
                   lw=0.8 * options["width"], drawstyle=where)  # fmt: skip
     elif layer.kind == "band":
         axes.fill_between(a["x"], a["y"], a["y1"], color=paint, alpha=0.22, lw=0, label=label)
