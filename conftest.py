@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import chapters
 import hypothesis
@@ -47,10 +48,22 @@ class ChapterCell(IPyNbCell):
         self.parent.outputs.append(self.test_outputs)
 
 
-class Chapter(IPyNbFile):
-    """A chapter, executed cell by cell by nbval."""
+class Notebook(str):
+    """The path of a converted chapter, with the one attribute that nbval asks for."""
 
-    source = None
+    @property
+    def dirname(self) -> str:
+        """The folder, in which the kernel starts."""
+        return str(Path(self).parent)
+
+
+class Chapter(IPyNbFile):
+    """A chapter, executed cell by cell by nbval; its path is that of the text."""
+
+    @property
+    def fspath(self) -> Notebook:
+        """The converted notebook, which nbval reads."""
+        return Notebook(chapters.convert(self.path))
 
     def collect(self):
         """Yield the cells."""
@@ -73,7 +86,7 @@ class Chapter(IPyNbFile):
         """Stop the kernel; if every cell passed, keep the outputs for the book."""
         super().teardown()
         if self.count and len(self.outputs) == self.count:
-            chapters.save_executed(self.source, self.outputs, self.seconds)
+            chapters.save_executed(self.path, self.outputs, self.seconds)
 
 
 def pytest_collect_file(file_path, parent):
@@ -83,7 +96,5 @@ def pytest_collect_file(file_path, parent):
         A collector, or nothing if the file is no chapter.
     """
     if chapters.is_notebook(file_path) and file_path.parent == chapters.ROOT / "book":
-        chapter = Chapter.from_parent(parent, path=chapters.convert(file_path))
-        chapter.source = file_path
-        return chapter
+        return Chapter.from_parent(parent, path=file_path)
     return None
