@@ -47,9 +47,9 @@ class Criterion:
             number is in no band.
 
         Example:
-            >>> Criterion("accuracy", 0.9, 1.0).holds([0.95, 0.85])
+            >>> Criterion("accuracy", 0.9, 1.0).holds([0.95, 0.87])
             False
-            >>> Criterion("accuracy", 0.9, 1.0, over="mean").holds([0.95, 0.85])
+            >>> Criterion("accuracy", 0.9, 1.0, over="mean").holds([0.95, 0.87])
             True
         """
         tested = values if self.over == "each" else [_AVERAGES[self.over](values)]
@@ -136,7 +136,7 @@ def read_claims(path: str | Path) -> list[Claim]:
 
     Example:
         >>> [c.id for c in read_claims(claims_file("01-parity"))][0]
-        'rademacher-learns'
+        'signs-learn'
     """
     data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     claims: list[Claim] = []
