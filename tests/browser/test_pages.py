@@ -137,5 +137,5 @@ def test_accessibility(visit, name, theme):
     """axe-core finds no serious or critical fault; the dark theme changes nothing but colors."""
     page = visit(name, color_scheme=theme)
     page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(1000)  # the theme's buttons fade to their new color
     assert violations(page, ["color-contrast"] if theme == "dark" else None) == []
