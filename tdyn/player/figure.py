@@ -159,7 +159,7 @@ class Figure:
     def _ipython_display_(self) -> None:
         """Show the live panel where there is a kernel; otherwise leave it to the HTML."""
         if self.recompute is None or not self.controls or not has_kernel():
-            raise NotImplementedError
+            raise NotImplementedError  # which tells IPython to use the HTML instead
         from IPython.display import HTML, display
 
         display(HTML(runtime()))
