@@ -77,7 +77,7 @@ def test_functional_is_pure_and_differentiable():
 
 
 @pytest.mark.parametrize("widths", [(3,), (3, 0), (3, 2.5, 1), ()])
-def test_bad_widths(widths):
+def test_bad_widths(widths, unchecked):
     with pytest.raises(ValueError, match="widths must be"):
         nets.MLP(widths)
 
