@@ -1,0 +1,223 @@
+"""A network on a batch, cached so that one neuron after another can be judged and replaced."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from tdyn import losses
+from tdyn.nets import MLP, Params
+from tdyn.swarm.heads import SquaresHead, make_head
+
+__all__ = ["Context"]
+
+
+class Context:
+    r"""A network with cached activations: what a swarm of one neuron needs to know of the others.
+
+    Replacing neuron :math:`(\ell, i)` by :math:`u` moves its activation by
+    :math:`\delta = \sigma(u^\top\tilde h_{\ell-1}) - h_{\ell,i}`, and with it the next
+    pre-activations by the rank-1 term :math:`\delta\otimes w_{\ell+1,\cdot i}`. So all particles
+    of a neuron are scored at once, without running the layers below. For the mean squared error
+    the class axis disappears, :math:`\lVert E+\delta v^\top\rVert^2 = \lVert E\rVert^2
+    + 2\,\delta\cdot Ev + \lVert v\rVert^2\lVert\delta\rVert^2`, and an output neuron is judged by
+    a quadratic form :math:`u^\top Au-2b^\top u` whose cost does not depend on the batch.
+
+    Args:
+        net: The network.
+        params: Parameters, with or without ensemble axes; not changed.
+        x: Inputs ``(n, d)``, or one batch a member ``(*ensemble, n, d)``.
+        y: Labels or targets of ``x``, for all members or one set a member, as ``x``.
+        loss: A loss of :mod:`tdyn.losses`, or any function with its shapes.
+
+    Raises:
+        ValueError: If the shapes do not fit.
+
+    Example:
+        >>> from tdyn import inits
+        >>> net = MLP((2, 4, 2), activation=torch.tanh)
+        >>> params = inits.initialize(net, inits.uniform, seed=0)
+        >>> x, y = torch.randn(50, 2), torch.arange(50) % 2
+        >>> context = Context(net, params, x, y)
+        >>> context.score(1, 3, torch.randn(10, 3)).shape  # ten candidates for the last neuron
+        torch.Size([10])
+    """
+
+    def __init__(
+        self,
+        net: MLP,
+        params: Mapping[str, Tensor],
+        x: Float[Tensor, "... n d"],
+        y: Shaped[Tensor, "..."],
+        loss: Callable[[Tensor, Tensor], Tensor] = losses.cross_entropy,
+    ) -> None:
+        net._check(params, x)
+        self.net, self.ensemble = net, params["W1"].shape[:-2]
+        shared = x.ndim == 2
+        if not shared and x.shape[:-2] != self.ensemble:
+            raise ValueError(f"x has shape {tuple(x.shape)}, the ensemble {tuple(self.ensemble)}")
+        if y.shape[: x.ndim - 1] != x.shape[:-1]:
+            raise ValueError(f"y has shape {tuple(y.shape)}, x {tuple(x.shape)}")
+        self.members = math.prod(self.ensemble)
+        self.weights = [self._joined(params, layer) for layer in range(1, net.depth + 1)]
+        flat = x if shared else x.reshape(self.members, *x.shape[-2:])
+        own = y if shared else y.reshape(self.members, *y.shape[x.ndim - 2 :])
+        self.head = make_head(loss, own, net.widths[-1], shared)
+        self.inputs: list[Tensor] = [self._augmented(flat.mT)] + [flat] * (net.depth - 1)
+        self.z: list[Tensor] = [flat] * net.depth
+        self._form: tuple[Tensor, Tensor, Tensor] | None = None
+        self.refresh(0)
+
+    def _joined(self, params: Mapping[str, Tensor], layer: int) -> Tensor:
+        """Return the neurons of a layer, bias last, as ``(members, width, d)``."""
+        parts = [params[f"W{layer}"]]
+        if self.net.bias:
+            parts.append(params[f"b{layer}"].unsqueeze(-1))
+        joined = torch.cat(parts, dim=-1).detach()
+        return joined.reshape(self.members, *joined.shape[-2:])
+
+    def _augmented(self, h: Tensor) -> Tensor:
+        """Append a row of ones for the bias.
+
+        Returns:
+            ``(..., d + 1, n)``, or a copy if the network has no biases.
+        """
+        if not self.net.bias:
+            return h.clone()  # rows are overwritten, and the activation may return its argument
+        return torch.cat((h, torch.ones_like(h[..., :1, :])), dim=-2)
+
+    def refresh(self, first: int) -> None:
+        """Recompute everything from a layer (0 is the first) upward.
+
+        Args:
+            first: Index of the lowest layer whose pre-activations are out of date.
+        """
+        self._form = None
+        for layer in range(first, self.net.depth):
+            self.z[layer] = self.weights[layer] @ self.inputs[layer]
+            if layer + 1 < self.net.depth:
+                self.inputs[layer + 1] = self._augmented(self.net.activation(self.z[layer]))
+
+    @property
+    def params(self) -> Params:
+        """The parameters, in the ensemble's shape."""
+        params: Params = {}
+        for layer, joined in enumerate(self.weights, start=1):
+            whole = joined.reshape(*self.ensemble, *joined.shape[1:])
+            params[f"W{layer}"] = whole[..., :-1].clone() if self.net.bias else whole.clone()
+            if self.net.bias:
+                params[f"b{layer}"] = whole[..., -1].clone()
+        return params
+
+    def loss(self) -> Float[Tensor, "*ensemble"]:
+        """Return the loss of the assembled network.
+
+        Returns:
+            One loss a member.
+        """
+        return self.head.value(self.z[-1].unsqueeze(2)).reshape(self.ensemble)
+
+    def responses(self, layer: int, candidates: Tensor) -> Tensor | None:
+        """Return the pre-activations of all candidates of all neurons of a layer, in one product.
+
+        Args:
+            layer: Index of the layer, from 0.
+            candidates: ``(members, width, k, d)``.
+
+        Returns:
+            ``(members, width, k, n)``, or None where a quadratic form makes them needless.
+        """
+        if layer + 1 == self.net.depth and self.head.quadratic:
+            return None
+        flat = candidates.flatten(1, 2) @ self.inputs[layer]
+        return flat.unflatten(1, candidates.shape[1:3])
+
+    def judge(self, layer: int, neuron: int, candidates: Tensor, response: Tensor | None) -> Tensor:
+        """Return the loss for each candidate of one neuron, all others held.
+
+        Args:
+            layer: Index of the layer, from 0.
+            neuron: Index of the neuron.
+            candidates: ``(members, k, d)``.
+            response: Their pre-activations ``(members, k, n)``, or None; see :meth:`responses`.
+
+        Returns:
+            ``(members, k)``.
+        """
+        z, top = self.z, self.net.depth - 1
+        if layer == top:
+            if isinstance(self.head, SquaresHead):
+                if self._form is None:
+                    self._form = self.head.form(z[top], self.inputs[top])
+                return self.head.quadratic_values(z[top], neuron, candidates, self._form)
+            assert response is not None
+            return self.head.output(z[top], neuron, response)
+        assert response is not None
+        delta = self.net.activation(response) - self.inputs[layer + 1][:, neuron].unsqueeze(1)
+        v = self.weights[layer + 1][:, :, neuron]
+        if layer + 1 == top:
+            return self.head.hidden(z[top], delta, v)
+        above = z[layer + 1].unsqueeze(2) + v[:, :, None, None] * delta.unsqueeze(1)
+        for upper in range(layer + 2, top + 1):
+            h = self._augmented(self.net.activation(above).flatten(2))
+            above = (self.weights[upper] @ h).unflatten(2, delta.shape[1:])
+        return self.head.value(above)
+
+    def score(
+        self, layer: int, neuron: int, candidates: Float[Tensor, "*ensemble k d"]
+    ) -> Float[Tensor, "*ensemble k"]:
+        """Return the loss of the network for each candidate of one neuron.
+
+        Args:
+            layer: Layer of the neuron, from 1 as in ``W1``.
+            neuron: Index of the neuron in its layer, from 0.
+            candidates: Weight vectors with the bias last.
+
+        Returns:
+            One loss a candidate.
+
+        Raises:
+            ValueError: If there is no such neuron, or the candidates do not fit it.
+        """
+        self._check_neuron(layer, neuron)
+        d = self.weights[layer - 1].shape[-1]
+        if candidates.shape[:-2] != self.ensemble or candidates.shape[-1] != d:
+            raise ValueError(
+                f"candidates must have shape {(*self.ensemble, 'k', d)}, "
+                f"got {tuple(candidates.shape)}"
+            )
+        flat = candidates.reshape(self.members, *candidates.shape[-2:])
+        response = flat @ self.inputs[layer - 1]
+        return self.judge(layer - 1, neuron, flat, response).reshape(candidates.shape[:-1])
+
+    def _check_neuron(self, layer: int, neuron: int) -> None:
+        if not 1 <= layer <= self.net.depth:
+            raise ValueError(f"layer must be between 1 and {self.net.depth}, got {layer}")
+        if not 0 <= neuron < self.net.widths[layer]:
+            raise ValueError(f"layer {layer} has {self.net.widths[layer]} neurons, got {neuron}")
+
+    def commit(self, layer: int, neuron: int, weights: Tensor) -> None:
+        """Replace one neuron in every member.
+
+        Args:
+            layer: Index of the layer, from 0.
+            neuron: Index of the neuron.
+            weights: Its new weights ``(members, d)``.
+        """
+        self.weights[layer][:, neuron] = weights
+        z = (weights.unsqueeze(1) @ self.inputs[layer]).squeeze(1)
+        self.z[layer][:, neuron] = z
+        if layer + 1 == self.net.depth:
+            return
+        self._form = None
+        fresh = self.net.activation(z)
+        delta = fresh - self.inputs[layer + 1][:, neuron]
+        self.inputs[layer + 1][:, neuron] = fresh
+        self.z[layer + 1] += self.weights[layer + 1][:, :, neuron, None] * delta.unsqueeze(1)
+        if layer + 2 < self.net.depth:
+            self.inputs[layer + 2] = self._augmented(self.net.activation(self.z[layer + 1]))
+            self.refresh(layer + 2)
