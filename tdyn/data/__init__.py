@@ -3,5 +3,18 @@
 from tdyn.data.batches import minibatches
 from tdyn.data.boolean import hypercube, parity, parity_stream
 from tdyn.data.bundled import digits
+from tdyn.data.images import gaussian_clone, gaussian_like, nlgp, nlgp_covariance
+from tdyn.data.textures import textures
 
-__all__ = ["digits", "hypercube", "minibatches", "parity", "parity_stream"]
+__all__ = [
+    "digits",
+    "gaussian_clone",
+    "gaussian_like",
+    "hypercube",
+    "minibatches",
+    "nlgp",
+    "nlgp_covariance",
+    "parity",
+    "parity_stream",
+    "textures",
+]
