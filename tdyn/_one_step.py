@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 from torch import Tensor
 
 from tdyn import losses
@@ -59,7 +59,7 @@ def one_step_accuracy(width: int, d: int, gal: float, *, activation: str = "relu
     """
     if width < 1 or not gal >= 0:
         raise ValueError(f"need width >= 1 and gal >= 0, got width={width}, gal={gal}")
-    return float(norm.cdf(math.sqrt(width * gal / _second_moment(d, activation))))
+    return float(ndtr(math.sqrt(width * gal / _second_moment(d, activation))))
 
 
 def width_for_accuracy(accuracy: float, d: int, gal: float, *, activation: str = "relu") -> float:
@@ -87,7 +87,7 @@ def width_for_accuracy(accuracy: float, d: int, gal: float, *, activation: str =
     """
     if not 0.5 < accuracy < 1 or not gal > 0:
         raise ValueError(f"need .5 < accuracy < 1 and gal > 0, got {accuracy} and {gal}")
-    return float(norm.ppf(accuracy)) ** 2 * _second_moment(d, activation) / gal
+    return float(ndtri(accuracy)) ** 2 * _second_moment(d, activation) / gal
 
 
 def one_step_measured(

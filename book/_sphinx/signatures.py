@@ -18,8 +18,17 @@ PUBLIC = {
 class Shapes:
     """Formats annotations.
 
-    An object and not a function, so that Sphinx can cache its configuration.
+    An object and not a function, so that Sphinx can cache its configuration; and all are equal,
+    for otherwise the configuration would look new in each build and every page be read again.
     """
+
+    def __eq__(self, other: object) -> bool:
+        """Tell that two formatters do the same."""
+        return isinstance(other, Shapes)
+
+    def __hash__(self) -> int:
+        """Return the hash of the class."""
+        return hash(Shapes)
 
     def __call__(self, annotation: Any, config: Config) -> str | None:
         """Return the text of an annotation, or None for the usual one."""

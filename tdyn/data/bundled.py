@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float, Int
-from sklearn.datasets import load_digits
 from torch import Tensor
 
 __all__ = ["digits"]
@@ -26,6 +25,8 @@ def digits(
         >>> x.shape, int(y.max()), float(x.max())
         (torch.Size([1797, 64]), 9, 1.0)
     """
+    from sklearn.datasets import load_digits  # here, since it takes a second to load
+
     bunch = load_digits()
     x = torch.as_tensor(bunch.data).to(dtype or torch.get_default_dtype()) / 16
     return x, torch.as_tensor(bunch.target).long()
