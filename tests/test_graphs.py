@@ -423,6 +423,13 @@ def test_soft_masks_count_down_whatever_the_pull(small):
     assert slow.mean() > 0.99
 
 
+def test_ugs_on_weights_alone_leaves_the_edges(small):
+    net, start = small
+    ticket = graphs.ugs(net, start, 2, seed=0, steps=5, edge_share=0.0)[-1]
+    assert ticket["edges"].all()
+    assert int(ticket["W1"].sum() + ticket["W2"].sum()) == round(0.8 * 0.8 * 160)
+
+
 def test_pruned_entries_never_come_back_in_ugs(small):
     net, start = small
     masks = graphs.random_ticket(net, 0.5, 0.5, seed=3)
@@ -505,6 +512,23 @@ def test_retraining_equals_a_plain_loop_of_torch():
     assert found.history["accuracy"][-1].tolist() == pytest.approx(
         [right[graph.val].double().mean().item(), right[graph.test].double().mean().item()]
     )
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_an_ensemble_of_tickets_equals_one_after_the_other(dense):
+    graph = directed(12, dense=dense)
+    net = graphs.GCN(graph, hidden=4)
+    start = net.initialize(1)
+    tickets = [graphs.random_ticket(net, s, s / 2, seed=2) for s in (0.0, 0.3, 0.8)]
+    together = graphs.retrain_all(net, start, tickets, seed=5, steps=20)
+    for found, ticket in zip(together, tickets, strict=True):
+        alone = graphs.retrain(net, start, ticket, seed=5, steps=20)
+        assert found[:3] == alone[:3]
+        assert torch.equal(found.history["accuracy"], alone.history["accuracy"])
+        for k in net.shapes:
+            assert torch.allclose(found.params[k], alone.params[k], atol=1e-10)
+    with pytest.raises(ValueError, match="must be a ticket"):
+        graphs.retrain_all(net, start, [], seed=0)
 
 
 def test_outcome_is_read_at_the_first_best_validation(small):

@@ -10,6 +10,7 @@ cut), :func:`fast_ticket` (one cut and repair) and :func:`pseudo_label_ticket`; 
 from tdyn.graphs.agreement import agreement, pseudo_label_ticket
 from tdyn.graphs.cost import Macs, macs, mean_difference
 from tdyn.graphs.denoise import Search, fast_ticket, one_shot_ticket
+from tdyn.graphs.ensemble import retrain_all
 from tdyn.graphs.field import field_share, homophily, receptive_rows, visible_edges
 from tdyn.graphs.fixed import FixedEdges
 from tdyn.graphs.gcn import GCN, Degrees
@@ -50,6 +51,7 @@ __all__ = [
     "random_ticket",
     "receptive_rows",
     "retrain",
+    "retrain_all",
     "sparsity",
     "swap",
     "swap_share",

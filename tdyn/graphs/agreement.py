@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -43,7 +44,7 @@ def agreement(net: GCN, params: Mapping[str, Tensor]) -> Float[Tensor, " edges"]
 
 
 def pseudo_label_ticket(
-    net: GCN, start: Params, edge_sparsity: float, *, seed: int, **options: object
+    net: GCN, start: Params, edge_sparsity: float, *, seed: int, **options: Any
 ) -> Masks:
     """Train once, and keep the edges whose ends the network believes to have the same class.
 
@@ -67,5 +68,5 @@ def pseudo_label_ticket(
         >>> homophily(net.graph, ticket["edges"]) > 0.85
         True
     """
-    trained = retrain(net, start, seed=seed, **options).params  # type: ignore[arg-type]
+    trained = retrain(net, start, seed=seed, **options).params
     return edge_ticket(net, agreement(net, trained), edge_sparsity, seed=seed)

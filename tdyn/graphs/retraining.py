@@ -42,12 +42,14 @@ def accuracies(graph: Graph, logits: Tensor) -> Tensor:
 
     Args:
         graph: The graph.
-        logits: Logits of all nodes.
+        logits: Logits of all nodes, of one network or of an ensemble.
 
     Returns:
-        Two shares.
+        Two shares, or two rows of them.
     """
-    parts = (losses.accuracy(logits[part], graph.y[part]) for part in (graph.val, graph.test))
+    parts = (
+        losses.accuracy(logits[..., part, :], graph.y[part]) for part in (graph.val, graph.test)
+    )
     return torch.stack(list(parts))
 
 

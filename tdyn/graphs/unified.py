@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
 from tdyn import losses, optim, pruning
+from tdyn.graphs.fixed import FixedEdges
 from tdyn.graphs.gcn import GCN, Degrees
 from tdyn.graphs.retraining import accuracies, dropout, first_best, record_of
 from tdyn.graphs.ticket import dense_ticket
@@ -45,6 +46,7 @@ def ugs_stage(
     drop: float = 0.5,
     every: int = 5,
     degrees: Degrees = "masked",
+    edges: bool = True,
 ) -> Stage:
     r"""Train weights and soft masks together, once.
 
@@ -69,6 +71,7 @@ def ugs_stage(
         drop: Dropout probability, in [0, 1).
         every: Interval between evaluations, and between records of the masks.
         degrees: Whether degrees are those of the softly masked graph or of the whole one.
+        edges: Whether edges have soft masks, too; without, they stay as they are.
 
     Returns:
         The soft masks, and the run.
@@ -91,20 +94,26 @@ def ugs_stage(
         for k, m in alive.items()
     }
 
+    view = None if edges else FixedEdges(net, soft.pop("soft edges"), degrees)
+
     def masked(params: Params) -> Params:
         return {k: params[k] * params[f"soft {k}"] * alive[k] for k in net.shapes}
 
     def loss(params: Params, keep: Tensor | None) -> Tensor:
-        edges = params["soft edges"] * alive["edges"]
-        logits = net.train_logits(masked(params), edges, degrees=degrees, keep=keep)
-        size = sum((params[k] ** 2).sum() for k in net.shapes)
         weights = sum(((params[f"soft {k}"] * alive[k]).abs().sum()) for k in net.shapes)
-        penalty = pull[0] * edges.abs().sum() + pull[1] * weights
-        return losses.cross_entropy(logits, y) + decay / 2 * size + penalty
+        size = sum((params[k] ** 2).sum() for k in net.shapes)
+        penalty = decay / 2 * size + pull[1] * weights
+        if view is not None:
+            return losses.cross_entropy(view.train_logits(masked(params), keep), y) + penalty
+        linked = params["soft edges"] * alive["edges"]
+        logits = net.train_logits(masked(params), linked, degrees=degrees, keep=keep)
+        return losses.cross_entropy(logits, y) + penalty + pull[0] * linked.abs().sum()
 
     def evaluate(params: Params) -> Tensor:
-        edges = params["soft edges"] * alive["edges"]
-        return accuracies(net.graph, net(masked(params), edges, degrees=degrees))
+        if view is not None:
+            return accuracies(net.graph, view.logits(masked(params)))
+        linked = params["soft edges"] * alive["edges"]
+        return accuracies(net.graph, net(masked(params), linked, degrees=degrees))
 
     probes = {"accuracy": evaluate, **{k: record_of(k) for k in soft}}
     run = train(
@@ -112,7 +121,8 @@ def ugs_stage(
         batches=lambda step: dropout(net, drop, seed, step), probes=probes, every=every,
     )  # fmt: skip
     best = first_best(run)
-    return Stage({k: run[f"soft {k}"][best] * alive[k] for k in alive}, run)
+    chosen = {k: run[f"soft {k}"][best] * alive[k] for k in alive if f"soft {k}" in soft}
+    return Stage({"edges": alive["edges"].to(dtype)} | chosen, run)
 
 
 def cut(
@@ -152,7 +162,7 @@ def ugs(
     seed: int,
     edge_share: float = 0.05,
     weight_share: float = 0.2,
-    **options: object,
+    **options: Any,
 ) -> list[Masks]:
     r"""Find graph tickets by rounds of training, cutting and rewinding.
 
@@ -188,7 +198,9 @@ def ugs(
         raise ValueError(f"rounds must be at least 1, got {rounds}")
     tickets, masks = [], dense_ticket(net)
     for round_ in range(rounds):
-        stage = ugs_stage(net, start, masks, seed=1000 * seed + round_, **options)  # type: ignore[arg-type]
+        stage = ugs_stage(
+            net, start, masks, seed=1000 * seed + round_, edges=edge_share > 0, **options
+        )
         masks = cut(stage.masks, edge_share, weight_share, masks)
         tickets.append(masks)
     return tickets
