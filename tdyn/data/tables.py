@@ -8,8 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from sklearn import datasets
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 __all__ = ["Split", "breast_cancer", "iris", "splits", "wine"]
@@ -17,7 +15,10 @@ __all__ = ["Split", "breast_cancer", "iris", "splits", "wine"]
 Table = tuple[Float[Tensor, "n d"], Int[Tensor, " n"]]
 
 
-def _table(bunch: datasets.Bunch, dtype: torch.dtype | None) -> tuple[Tensor, Tensor]:
+def _table(name: str, dtype: torch.dtype | None) -> tuple[Tensor, Tensor]:
+    from sklearn import datasets  # here, since it takes a second to load
+
+    bunch = getattr(datasets, f"load_{name}")()
     x = torch.as_tensor(bunch.data).to(dtype or torch.get_default_dtype())
     return x, torch.as_tensor(bunch.target).long()
 
@@ -35,7 +36,7 @@ def iris(dtype: torch.dtype | None = None) -> Table:
         >>> iris()[0].shape
         torch.Size([150, 4])
     """
-    return _table(datasets.load_iris(), dtype)
+    return _table("iris", dtype)
 
 
 def wine(dtype: torch.dtype | None = None) -> Table:
@@ -51,7 +52,7 @@ def wine(dtype: torch.dtype | None = None) -> Table:
         >>> wine()[1].bincount().tolist()
         [59, 71, 48]
     """
-    return _table(datasets.load_wine(), dtype)
+    return _table("wine", dtype)
 
 
 def breast_cancer(dtype: torch.dtype | None = None) -> Table:
@@ -67,7 +68,7 @@ def breast_cancer(dtype: torch.dtype | None = None) -> Table:
         >>> breast_cancer()[0].shape
         torch.Size([569, 30])
     """
-    return _table(datasets.load_breast_cancer(), dtype)
+    return _table("breast_cancer", dtype)
 
 
 class Split(NamedTuple):
@@ -108,6 +109,8 @@ def splits(
         >>> part.x.shape, part.y_test.shape, part.x.mean().abs().item() < 1e-6
         (torch.Size([5, 105, 4]), torch.Size([5, 45]), True)
     """
+    from sklearn.model_selection import train_test_split
+
     if len(seeds) == 0 or not 0 < test < 1:
         raise ValueError(f"wanted seeds and a test share in (0, 1), got {list(seeds)} and {test}")
     parts = []
