@@ -17,7 +17,8 @@ from tdyn.natural.layers import Terms, join, split, terms
 from tdyn.natural.likelihoods import LIKELIHOODS, negative_log_likelihood
 from tdyn.natural.marquardt import levenberg_marquardt, pushed
 from tdyn.natural.matrices import empirical_fisher, fisher, gauss_newton
-from tdyn.natural.metrics import KINDS, factorize, metric_blocks, solve
+from tdyn.natural.metrics import factorize, metric_blocks, solve
+from tdyn.natural.options import KINDS
 from tdyn.natural.rebuilt import REBUILDABLE, Rebuilt, rebuilt_descent, structured
 from tdyn.natural.roots import SquareRoot, denman_beavers
 

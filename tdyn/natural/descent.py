@@ -9,15 +9,10 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from tdyn.natural.layers import join, split, terms
+from tdyn.natural.layers import join, split
 from tdyn.natural.likelihoods import check_likelihood
-from tdyn.natural.metrics import (
-    check_damping,
-    check_kind,
-    factorize,
-    metric_blocks,
-    solve,
-)  # fmt: skip
+from tdyn.natural.metrics import factorize, metric_at, solve
+from tdyn.natural.options import check_damping, check_kind
 from tdyn.nets import MLP, Params
 from tdyn.optim import Optimizer, Schedule, constant
 
@@ -61,7 +56,8 @@ def natural_gradient(
     """
     check_kind(kind)
     check_damping(damping)
-    blocks = metric_blocks(terms(net, params, x, likelihood, labels=labels), kind)
+    check_likelihood(likelihood)
+    blocks = metric_at(net, params, x, likelihood, kind, labels)
     return split(net, solve(kind, factorize(kind, blocks, damping), join(net, grads)))
 
 
@@ -123,8 +119,8 @@ def natural_descent(
         if step % every == 0 or not parts:
             batch = batches(step) if callable(batches) else batches
             labels = batch[1] if empirical else None
-            found = terms(net, params, batch[0], likelihood, labels=labels)
-            parts = factorize(kind, metric_blocks(found, kind), damping)
+            blocks = metric_at(net, params, batch[0], likelihood, kind, labels)
+            parts = factorize(kind, blocks, damping)
         moved = split(net, solve(kind, parts, join(net, grads)))
         velocity = state["velocity"]
         if beta:

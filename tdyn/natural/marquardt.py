@@ -10,13 +10,8 @@ from torch import Tensor
 
 from tdyn.natural.layers import forward, join, split, terms
 from tdyn.natural.likelihoods import metric_roots, negative_log_likelihood
-from tdyn.natural.metrics import (
-    check_damping,
-    check_kind,
-    factorize,
-    metric_blocks,
-    solve,
-)  # fmt: skip
+from tdyn.natural.metrics import factorize, metric_blocks, solve
+from tdyn.natural.options import check_damping, check_kind
 from tdyn.nets import MLP, Params
 from tdyn.optim import Optimizer
 

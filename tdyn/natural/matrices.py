@@ -14,7 +14,7 @@ from tdyn.nets import MLP, Model, Params, flatten, unflatten
 __all__ = ["empirical_fisher", "fisher", "gauss_newton"]
 
 #: Numbers in the largest temporary array of a block.
-TEMPORARY = 4_000_000
+TEMPORARY = 500_000
 
 
 def _pairs(size: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -32,13 +32,19 @@ def _symmetric(signal: Tensor, a: Tensor, scale: float) -> Tensor:
     total: Tensor | None = None
     chunk = max(1, TEMPORARY // len(r))
     for R, b in zip(signal.split(chunk, -3), a.split(chunk, -2), strict=True):
-        left = (R @ R.mT)[..., p, q]
-        part = left.mT @ (b[..., r] * b[..., s])
+        rows = b.mT.contiguous()  # picking rows is faster than picking columns
+        left = (R @ R.mT).flatten(-2).index_select(-1, o * p + q)
+        part = left.mT @ (rows.index_select(-2, r) * rows.index_select(-2, s)).mT
         total = part if total is None else total + part
     assert total is not None
-    return scale * total[..., at[:, None, :, None], to[None, :, None, :]].flatten(-4, -3).flatten(
-        -2
-    )
+    full = (scale * total).index_select(-1, to.flatten()).index_select(-2, at.flatten())
+    return _interleave(full, (o, o), (i, i))
+
+
+def _interleave(block: Tensor, outputs: tuple[int, int], inputs: tuple[int, int]) -> Tensor:
+    # Rows (output, output) and columns (input, input) become rows and columns of a block.
+    four = block.unflatten(-1, inputs).unflatten(-3, outputs).transpose(-3, -2)
+    return four.flatten(-4, -3).flatten(-2)
 
 
 def _mixed(signals: tuple[Tensor, Tensor], a: tuple[Tensor, Tensor], scale: float) -> Tensor:
@@ -53,8 +59,7 @@ def _mixed(signals: tuple[Tensor, Tensor], a: tuple[Tensor, Tensor], scale: floa
         part = (R @ Q.mT).flatten(-2).mT @ outer
         total = part if total is None else total + part
     assert total is not None
-    block = total.unflatten(-1, (i, j)).unflatten(-3, (o, u)).transpose(-3, -2)
-    return scale * block.reshape(*block.shape[:-4], o * i, u * j)
+    return _interleave(scale * total, (o, u), (i, j))
 
 
 def diagonal_blocks(found: Terms) -> list[Tensor]:

@@ -3,51 +3,21 @@ r"""The ladder of metrics, from the exact Fisher matrix down to its diagonal, an
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from tdyn.natural.kronecker import factors
-from tdyn.natural.layers import Terms
+from tdyn.natural.layers import Terms, forward, terms
 from tdyn.natural.matrices import diagonal_blocks, joint_fisher
+from tdyn.natural.options import check_kind
+from tdyn.nets import MLP
 
-__all__ = ["KINDS", "factorize", "metric_blocks", "solve"]
-
-#: What may be kept of the Fisher matrix.
-KINDS = (
-    "exact", "block", "unit", "kfac", "ekfac", "local unit", "local input", "diagonal",
-)  # fmt: skip
+__all__ = ["factorize", "metric_blocks", "solve"]
 
 Blocks = list[tuple[Tensor, ...]]
-
-
-def check_kind(kind: str, known: Sequence[str] = KINDS) -> None:
-    """Raise unless the kind of metric is known.
-
-    Args:
-        kind: Its name.
-        known: The names that may be.
-
-    Raises:
-        ValueError: If it is not.
-    """
-    if kind not in known:
-        raise ValueError(f"kind must be one of {tuple(known)}, got {kind!r}")
-
-
-def check_damping(damping: float) -> None:
-    """Raise unless the damping is a number that is not negative.
-
-    Args:
-        damping: The damping.
-
-    Raises:
-        ValueError: If it is not.
-    """
-    if not (math.isfinite(damping) and damping >= 0):
-        raise ValueError(f"damping must be zero or positive, got {damping}")
 
 
 def _by_unit(weight: Tensor, a: Tensor) -> Tensor:
@@ -94,7 +64,6 @@ def metric_blocks(found: Terms, kind: str) -> Blocks:
         [[(3, 3), (3, 3)], [(1, 1), (4, 4)]]
     """
     check_kind(kind)
-    layers = list(zip(found.inputs, found.signals, found.slopes, strict=True))
     if kind == "exact":
         return [(joint_fisher(found),)]
     if kind == "block":
@@ -103,13 +72,39 @@ def metric_blocks(found: Terms, kind: str) -> Blocks:
         return [tuple(pair) for pair in factors(found)]
     if kind == "ekfac":
         return _eigen(found)
-    if kind == "unit":
-        return [(_by_unit(R.square().sum(-1), a),) for a, R, _ in layers]
-    if kind == "local unit":
-        return [(_by_unit(slope.square(), a),) for a, _, slope in layers]
     if kind == "local input":
-        return [(a.mT @ a / a.shape[-2],) for a, _, _ in layers]
-    return [(R.square().sum(-1).mT @ a.square() / a.shape[-2],) for a, R, _ in layers]
+        return [(a.mT @ a / a.shape[-2],) for a in found.inputs]
+    if kind == "local unit":
+        weights = [slope.square() for slope in found.slopes]
+    else:
+        weights = [R.square().sum(-1) for R in found.signals]
+    pairs = zip(weights, found.inputs, strict=True)
+    if kind == "diagonal":
+        return [(weight.mT @ a.square() / a.shape[-2],) for weight, a in pairs]
+    return [(_by_unit(weight, a),) for weight, a in pairs]
+
+
+def metric_at(
+    net: MLP, params: Mapping[str, Tensor], x: Tensor, likelihood: str, kind: str,
+    labels: Tensor | None = None,
+) -> Blocks:  # fmt: skip
+    """Return the metric at some parameters, without signals that it does not need.
+
+    Args:
+        net: The network.
+        params: Parameters.
+        x: Inputs.
+        likelihood: Model of the labels.
+        kind: One of :data:`KINDS`.
+        labels: Labels of an empirical Fisher matrix.
+
+    Returns:
+        One tuple of tensors a layer.
+    """
+    if kind in ("local unit", "local input"):
+        inputs, slopes, _ = forward(net, params, x)
+        return metric_blocks(Terms(inputs, [], slopes), kind)
+    return metric_blocks(terms(net, params, x, likelihood, labels=labels), kind)
 
 
 def damped(kind: str, blocks: Blocks, damping: float) -> Blocks:

@@ -13,15 +13,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tdyn.natural.layers import join, split, terms
-from tdyn.natural.metrics import (
-    Blocks,
-    check_damping,
-    check_kind,
-    damped,
-    metric_blocks,
-    transform,
-)  # fmt: skip
+from tdyn.natural.layers import join, split
+from tdyn.natural.likelihoods import check_likelihood
+from tdyn.natural.metrics import Blocks, damped, metric_at, transform
+from tdyn.natural.options import check_damping, check_kind
 from tdyn.nets import MLP, Model, Params
 from tdyn.optim import Optimizer, Schedule, constant
 
@@ -67,8 +62,10 @@ def roots(kind: str, blocks: Blocks, damping: float, root: str) -> tuple[Blocks,
             eye = torch.eye(M.shape[-1], dtype=M.dtype, device=M.device).expand_as(M)
             return R, torch.linalg.solve_triangular(R, eye, upper=True)
         values, U = torch.linalg.eigh(M)
-        if bool((values <= 0).any()):
+        floor = torch.finfo(M.dtype).eps * values[..., -1:]
+        if damping == 0 and bool((values <= floor).any()):
             raise torch.linalg.LinAlgError
+        values = torch.maximum(values, floor)  # negative by rounding only
         size = values.sqrt().unsqueeze(-2)
         return (U * size) @ U.mT, (U / size) @ U.mT
 
@@ -130,7 +127,8 @@ def structured(
     Source: :cite:t:`liu2024reconstructing`, :cite:t:`desjardins2015natural`
     """
     _check(kind, damping, root)
-    blocks = metric_blocks(terms(net, params, x, likelihood), kind)
+    check_likelihood(likelihood)
+    blocks = metric_at(net, params, x, likelihood, kind)
     forward, inverse = roots(kind, blocks, damping, root)
 
     def restore(primed: Params) -> Params:
@@ -181,13 +179,14 @@ def rebuilt_descent(
     Source: :cite:t:`liu2024reconstructing`
     """
     _check(kind, damping, root)
+    check_likelihood(likelihood)
     if every is not None and every < 1:
         raise ValueError(f"every must be None or at least 1, got {every}")
     rate: Schedule = lr if callable(lr) else constant(lr)
 
     def renew(params: Params, step: int) -> tuple[Blocks, Blocks]:
         x = (batches(step) if callable(batches) else batches)[0]
-        return roots(kind, metric_blocks(terms(net, params, x, likelihood), kind), damping, root)
+        return roots(kind, metric_at(net, params, x, likelihood, kind), damping, root)
 
     def init(params: Params) -> dict[str, Any]:
         forward, inverse = renew(params, 0)
