@@ -1,19 +1,18 @@
 """Gradient alignment: the double integral beside the triple sum that the definition suggests.
 
-Run ``python benchmarks/bench_alignment.py``. One thread; every ratio comes from one run.
+Run ``python -m benchmarks alignment``. One thread; every ratio comes from one run.
 """
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
 
 import torch
 from scipy.integrate import quad
 from scipy.special import ndtr
 from scipy.stats import norm
 
+from benchmarks.timing import seconds
 from tdyn import alignment, data
 
 SIGMA = 1.0
@@ -52,16 +51,6 @@ def orthant(mu: float, su: float, mv: float, sv: float) -> float:
     low, high = mv - 8 * sv, mv + 8 * sv
     kinks = [0.0] if low < 0 < high else None
     return quad(integrand, low, high, points=kinks, epsabs=0, epsrel=1e-10)[0]
-
-
-def seconds(call: Callable[[], object], repeat: int) -> float:
-    """Best time of a few calls."""
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def main() -> None:

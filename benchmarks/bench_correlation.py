@@ -1,17 +1,15 @@
 """The correlation flow: batched closed-form steps beside the plain autograd loop.
 
-Run ``python benchmarks/bench_correlation.py``. One thread; every ratio comes from one run, in CPU
+Run ``python -m benchmarks correlation``. One thread; every ratio comes from one run, in CPU
 time, so that other work on the machine does not count.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import torch
 from scipy.optimize import minimize
 
+from benchmarks.timing import seconds
 from tdyn import correlation, inits, nets
 
 F64 = torch.float64
@@ -45,16 +43,6 @@ def closed_steps(x: torch.Tensor, y: torch.Tensor, width: int, seeds: int, steps
     for _ in range(steps):
         _, grads = correlation.correlation_gradient(net, params, x, y)
         params = {name: p + 1e-6 * grads[name] for name, p in params.items()}
-
-
-def seconds(call: Callable[[], object], repeat: int = 5) -> float:
-    """Best CPU time of a few calls."""
-    times = []
-    for _ in range(repeat):
-        start = time.process_time()
-        call()
-        times.append(time.process_time() - start)
-    return min(times)
 
 
 def best_by_scipy(x: torch.Tensor, y: torch.Tensor, starts: int) -> float:

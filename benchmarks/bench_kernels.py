@@ -1,31 +1,20 @@
 """Kernels: closed forms of SELU and ELU beside Monte Carlo, and how cost grows.
 
-Run ``python benchmarks/bench_kernels.py``. One thread; every ratio comes from one run.
+Run ``python -m benchmarks kernels``. One thread; every ratio comes from one run.
 """
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
 from numpy.polynomial.hermite_e import hermegauss
 
+from benchmarks.timing import seconds
 from tdyn import kernels
 
 F64 = torch.float64
-
-
-def seconds(call: Callable[[], object], repeat: int) -> float:
-    """Best time of a few calls."""
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def monte_carlo(name: str, rho: torch.Tensor, samples: int, seed: int) -> torch.Tensor:

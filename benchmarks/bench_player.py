@@ -1,6 +1,6 @@
 """Bytes of a 50-step curve: our figure beside matplotlib's ``to_jshtml``, in one run.
 
-Run with ``python -m benchmarks.bench_player`` or ``python benchmarks/bench_player.py``.
+Run ``python -m benchmarks player``.
 """
 
 from __future__ import annotations

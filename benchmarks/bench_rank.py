@@ -1,16 +1,15 @@
 """Ranks of many checkpoints: one batched decomposition beside one call a metric and checkpoint.
 
-Run ``python benchmarks/bench_rank.py``. One thread; every ratio comes from one run.
+Run ``python -m benchmarks rank``. One thread; every ratio comes from one run.
 """
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
 
 import torch
 
+from benchmarks.timing import seconds
 from tdyn import rank
 
 EPS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-6)
@@ -46,16 +45,6 @@ def at_once(features: torch.Tensor) -> torch.Tensor:
     r = rank.ranks(features, EPS)
     rest = torch.stack([r.effective, r.stable, r.participation], dim=-1)
     return torch.cat([r.epsilon.double(), rest], dim=-1)
-
-
-def seconds(call: Callable[[], object], repeat: int) -> float:
-    """Best time of a few calls."""
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def main() -> None:

@@ -1,17 +1,17 @@
 """The recorder: sheets of gates beside one Python call a gate, at equal outputs and gradients.
 
-Run ``python benchmarks/bench_recorder.py``. One thread; every ratio comes from one run. The
+Run ``python -m benchmarks recorder``. One thread; every ratio comes from one run. The
 elimination outside the network is timed beside sympy's.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from benchmarks.timing import seconds
 from tdyn.data import parity
 from tdyn.recorder import Recorder, gaussian_elimination
 
@@ -73,16 +73,6 @@ def scalar_recorder(memory: Tensor, x: Tensor, mark: float) -> Tensor:
         inner = memory[t, -1] + sum(memory[t, k] * x[k] for k in range(width - 1))
         out = out + but_not(before[t], full[t]) * inner
     return out
-
-
-def seconds(call: Callable[[], object], repeat: int) -> float:
-    """Best time of a few calls."""
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def main() -> None:

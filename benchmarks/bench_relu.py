@@ -8,13 +8,13 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
 from scipy.optimize import linprog
 from torch import nn
 
+from benchmarks.timing import seconds
 from tdyn import inits, nets, relu
 
 
@@ -35,16 +35,6 @@ def sampled(parts: list[torch.Tensor], inputs: int) -> torch.Tensor:
     x = torch.randn(inputs, W.shape[-1], dtype=W.dtype)
     z = ((x @ W.mT + beta.unsqueeze(-2)).relu() @ w.unsqueeze(-1)).squeeze(-1) + b.unsqueeze(-1)
     return (z <= 0).all(dim=-1)
-
-
-def seconds(call: Callable[[], object], repeat: int = 3) -> float:
-    """Best time of a few calls."""
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def neurons(n0: int, n1: int, count: int) -> list[torch.Tensor]:
@@ -83,9 +73,9 @@ def main() -> None:
     for n0, n1, few in ((1, 2, 60), (2, 3, 60), (2, 4, 30), (2, 6, 8), (3, 4, 30), (4, 5, 12)):
         parts = neurons(n0, n1, 20000)
         first = [[p[i].numpy() for p in parts] for i in range(few)]
-        start = time.perf_counter()
+        start = time.process_time()
         truth = [linear_programs(*neuron) for neuron in first]
-        slow = (time.perf_counter() - start) / few
+        slow = (time.process_time() - start) / few
         fast = seconds(lambda p=parts: relu.stably_inactive(*p)) / 20000
         sample = seconds(lambda p=parts: sampled([v[:500] for v in p], 1000), 1) / 500
         agree = relu.stably_inactive(*parts)[:few].tolist() == truth
@@ -97,9 +87,9 @@ def main() -> None:
     print(f"{'N':>3} {'loop':>14} {'exact':>16} {'ratio':>8} {'dead (loop)':>12} {'dead':>8}")
     for width in (2, 3, 5, 10):
         widths = (1, *[width] * 9, 1)
-        start = time.perf_counter()
+        start = time.process_time()
         dead = by_module(widths, 500) / 500
-        slow = 500 / (time.perf_counter() - start)
+        slow = 500 / (time.process_time() - start)
         run = lambda w=widths: relu.born_dead_monte_carlo(  # noqa: E731
             nets.MLP(w), inits.he, networks=20000, seed=0
         )
