@@ -89,6 +89,30 @@ def test_check_fails_on_a_claim_that_was_not_measured(file):
         table(file).check(seed=0)
 
 
+def test_only_a_claim_that_needs_data_may_be_skipped(file, tmp_path):
+    with pytest.raises(ValueError, match="needs no data"):
+        table(file).skip("two-parts")
+    with pytest.raises(ValueError, match="no claim 'other'"):
+        table(file).skip("other")
+    content = yaml.safe_load(FILE)
+    content["claims"][0]["needs"] = "a <file>"
+    file.write_text(yaml.safe_dump(content))
+    t = table(file)
+    with pytest.raises(AssertionError, match="two-parts: not measured"):
+        t.check(seed=0)
+    t.skip("two-parts")
+    record = json.loads(t.check(seed=0).write(seed=0).read_text())
+    row = next(r for r in record["rows"] if r["id"] == "two-parts")
+    assert row["verdict"] == "not measured here"
+    assert row["values"] == row["controls"] == {}
+    assert "needs a &lt;file&gt;" in t._repr_html_()
+    assert "verdict-not-measured-here" in t._repr_html_()
+    # Where the data are, the verdict counts.
+    t.measure("two-parts", {"low": [5], "average": [5]}, {"shuffled": [0.5]})
+    with pytest.raises(AssertionError, match="got 'does not hold'"):
+        t.check(seed=0)
+
+
 def test_names_must_match_the_data_file(file):
     t = table(file)
     with pytest.raises(ValueError, match="no claim 'other'"):
@@ -111,6 +135,7 @@ def test_names_must_match_the_data_file(file):
         ({"criteria": {"a": {"band": [0]}}}, "wants 'band"),
         ({"criteria": {"a": {"band": [0, 1], "over": "max"}}}, "wants 'band"),
         ({"criteria": {"a": {"band": [0, float("nan")]}}}, "not a number"),
+        ({"expected": "not testable here", "criteria": {}, "needs": "x"}, "needs no data"),
         ({"colour": "red"}, "unexpected keyword"),
         ({"id": "bound"}, "occurs twice"),
     ],

@@ -8,8 +8,9 @@ The verdict is then
 * ``holds`` if all criteria hold,
 * ``partly`` if some do,
 * ``does not hold`` if none does,
-* ``not testable here`` if the file states no criterion, and
-* ``control failed`` if a control leaves its band, whatever the criteria say.
+* ``not testable here`` if the file states no criterion,
+* ``control failed`` if a control leaves its band, whatever the criteria say, and
+* ``not measured here`` if the chapter skipped it because data named by ``needs`` are missing.
 """
 
 from tdyn.claims.model import Claim, Criterion, claims_file, read_claims

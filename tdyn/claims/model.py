@@ -11,9 +11,11 @@ from typing import Any
 
 import yaml
 
-__all__ = ["VERDICTS", "Claim", "Criterion", "claims_file", "read_claims"]
+__all__ = ["NOT_MEASURED", "VERDICTS", "Claim", "Criterion", "claims_file", "read_claims"]
 
 VERDICTS = ("holds", "partly", "does not hold", "not testable here")
+#: What is written where the data that a claim needs are missing.
+NOT_MEASURED = "not measured here"
 _AVERAGES: dict[str, Callable[[Sequence[float]], float]] = {
     "mean": statistics.fmean,
     "median": statistics.median,
@@ -58,7 +60,11 @@ class Criterion:
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim of a paper, as the data file states it."""
+    """One claim of a paper, as the data file states it.
+
+    ``needs`` names data that are not part of the package. Where they are missing, and only for such
+    a claim, the chapter may say so with :meth:`Table.skip`.
+    """
 
     id: str
     statement: str
@@ -66,6 +72,7 @@ class Claim:
     where: str = "not stated"
     measured: str = ""
     note: str = ""
+    needs: str = ""
     criteria: tuple[Criterion, ...] = ()
     controls: tuple[Criterion, ...] = ()
 
@@ -132,7 +139,7 @@ def read_claims(path: str | Path) -> list[Claim]:
 
     Raises:
         ValueError: If an id repeats, a field is missing or unknown, a verdict is not one of the
-            four, or a claim is untestable but has criteria (or the reverse).
+            four, or a claim is untestable but has criteria or needs data (or the reverse).
 
     Example:
         >>> [c.id for c in read_claims(claims_file("01-parity"))][0]
@@ -152,6 +159,8 @@ def read_claims(path: str | Path) -> list[Claim]:
             raise ValueError(f"{claim.id}: expected must be one of {VERDICTS}")
         if (claim.expected == "not testable here") == bool(claim.criteria):
             raise ValueError(f"{claim.id}: a claim has criteria exactly if it is testable")
+        if claim.needs and not claim.criteria:
+            raise ValueError(f"{claim.id}: a claim that is not testable needs no data")
         if any(claim.id == other.id for other in claims):
             raise ValueError(f"the id {claim.id!r} occurs twice in {path}")
         claims.append(claim)

@@ -6,7 +6,7 @@ import html
 import statistics
 from collections.abc import Mapping, Sequence
 
-from tdyn.claims.model import Claim, Criterion
+from tdyn.claims.model import NOT_MEASURED, Claim, Criterion
 from tdyn.claims.table import Row, Table
 
 __all__ = ["table_html"]
@@ -39,6 +39,8 @@ def _html_row(claim: Claim, row: Row | None) -> str:
     ]
     if row is None:
         cells += ["not measured", "–"]
+    elif row.verdict == NOT_MEASURED:
+        cells += [f"needs {html.escape(claim.needs)}", f"<strong>{NOT_MEASURED}</strong>"]
     else:
         items = _measured(claim.criteria, row.values, "")
         items += _measured(claim.controls, row.controls, "control: ")

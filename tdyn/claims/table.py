@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tdyn.claims.model import Claim, Criterion, claims_file, read_claims
+from tdyn.claims.model import NOT_MEASURED, Claim, Criterion, claims_file, read_claims
 
 __all__ = ["Row", "Table", "open_table", "output_folder"]
 
@@ -28,8 +28,8 @@ class Row:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the verdict is the one that the data file expects."""
-        return self.verdict == self.claim.expected
+        """Whether the verdict is the one that the data file expects, or its data are missing."""
+        return self.verdict in (self.claim.expected, NOT_MEASURED)
 
 
 def output_folder() -> Path:
@@ -118,12 +118,34 @@ class Table:
         Raises:
             ValueError: If the id is unknown, or the names differ from those in the data file.
         """
-        claim = next((c for c in self.claims if c.id == id), None)
-        if claim is None:
-            raise ValueError(f"no claim {id!r} in {self.chapter}; {[c.id for c in self.claims]}")
+        claim = self._claim(id)
         given = _named(claim, claim.criteria, values)
         checked = _named(claim, claim.controls, controls)
         self.rows[id] = Row(claim, given, checked, _verdict(claim, given, checked))
+        return self.rows[id]
+
+    def _claim(self, id: str) -> Claim:
+        claim = next((c for c in self.claims if c.id == id), None)
+        if claim is None:
+            raise ValueError(f"no claim {id!r} in {self.chapter}; {[c.id for c in self.claims]}")
+        return claim
+
+    def skip(self, id: str) -> Row:
+        """Record that a claim could not be measured because the data that it needs are missing.
+
+        Args:
+            id: The claim's id; the data file must say what it ``needs``.
+
+        Returns:
+            The row, with the verdict ``not measured here``.
+
+        Raises:
+            ValueError: If the id is unknown, or the claim needs no data.
+        """
+        claim = self._claim(id)
+        if not claim.needs:
+            raise ValueError(f"{id} needs no data, so it must be measured")
+        self.rows[id] = Row(claim, {}, {}, NOT_MEASURED)
         return self.rows[id]
 
     def check(self, seed: int, packages: Sequence[str] = ("torch", "numpy")) -> Table:
