@@ -369,6 +369,19 @@ def test_tickets_have_the_exact_size(small):
         assert all(masks[k].all() for k in sizes)
 
 
+def test_a_global_cut_counts_both_matrices_together(small):
+    net, start = small
+    options = {"seed": 1, "pretrain": 20, "scope": "global"}
+    found = [
+        graphs.one_shot_ticket(net, start, 0.0, 0.75, **options),
+        graphs.fast_ticket(net, start, 0.0, 0.75, steps=12, **options).masks,
+    ]
+    for masks in found:
+        assert int(masks["W1"].sum() + masks["W2"].sum()) == 160 // 4
+        assert masks["edges"].all()
+    assert int(found[0]["W2"].sum()) == int(found[1]["W2"].sum()) != 8
+
+
 def test_equal_scores_are_ordered_at_random():
     ring = torch.arange(100)
     edges = torch.cat(

@@ -16,6 +16,7 @@ from tdyn.graphs.swaps import Growth, Setting, denoiser
 from tdyn.graphs.ticket import dense_ticket
 from tdyn.nets import Params
 from tdyn.pruning import Masks
+from tdyn.pruning.masks import Scope
 from tdyn.train import History, train
 
 __all__ = ["Search", "fast_ticket", "one_shot_ticket"]
@@ -83,17 +84,19 @@ def _names(edge_sparsity: float, weight_sparsity: float) -> tuple[str, ...]:
     return edges + (("W1", "W2") if weight_sparsity > 0 else ())
 
 
-def _cut(params: Params, edge_sparsity: float, weight_sparsity: float) -> Masks:
-    cuts = {"edges": edge_sparsity, "W1": weight_sparsity, "W2": weight_sparsity}
+def _cut(params: Params, edge_sparsity: float, weight_sparsity: float, scope: Scope) -> Masks:
+    # Edges are always ranked apart from weights.
     masks: Masks = {}
-    for name, p in params.items():
-        masks |= pruning.magnitude_mask({name: p}, cuts[name])
-    return masks
+    if "edges" in params:
+        masks |= pruning.magnitude_mask({"edges": params["edges"]}, edge_sparsity)
+    weights = {name: p for name, p in params.items() if name != "edges"}
+    return masks | pruning.magnitude_mask(weights, weight_sparsity, scope=scope)
 
 
 def one_shot_ticket(
     net: GCN, start: Params, edge_sparsity: float = 0.0, weight_sparsity: float = 0.0, *,
     seed: int, pretrain: int = 30, lr: float = 0.01, decay: float = 5e-4, drop: float = 0.5,
+    scope: Scope = "layer",
 ) -> Masks:  # fmt: skip
     """Train for a few steps and cut once, by magnitude, each tensor separately.
 
@@ -107,6 +110,7 @@ def one_shot_ticket(
         lr: Learning rate of Adam.
         decay: Weight decay, added to the gradient; of the edge values, too.
         drop: Dropout probability, in [0, 1).
+        scope: ``"layer"`` cuts each weight matrix separately, ``"global"`` ranks them together.
 
     Returns:
         The ticket.
@@ -126,7 +130,7 @@ def one_shot_ticket(
     """
     setting = Setting(net, _names(edge_sparsity, weight_sparsity), lr, decay, drop, seed)
     trained = _pretrained(setting, start, pretrain)
-    return dense_ticket(net) | _cut(trained, edge_sparsity, weight_sparsity)
+    return dense_ticket(net) | _cut(trained, edge_sparsity, weight_sparsity, scope)
 
 
 def fast_ticket(
@@ -134,6 +138,7 @@ def fast_ticket(
     seed: int, pretrain: int = 30, steps: int = 200, every: int = 3, memory: int = 2,
     share: float = 0.3, lr: float = 0.01, decay: float = 5e-4, drop: float = 0.5,
     first: Literal["magnitude", "random"] = "magnitude", growth: Growth = "score",
+    scope: Scope = "layer",
 ) -> Search:  # fmt: skip
     r"""Cut once, then denoise: every few steps swap weak survivors for promising pruned entries.
 
@@ -159,6 +164,8 @@ def fast_ticket(
         drop: Dropout probability, in [0, 1).
         first: How the first mask is made.
         growth: What decides which edges grow; ``"gradient"`` and ``"random"`` are ablations.
+        scope: ``"layer"`` cuts each weight matrix separately, ``"global"`` ranks them together
+            (ours); swaps keep the count of each.
 
     Returns:
         The ticket, and the run after the cut.
@@ -184,7 +191,7 @@ def fast_ticket(
     if first == "random":
         generator = Generator().manual_seed(seed + 31)
         scores = {k: torch.rand(p.shape, generator=generator) for k, p in params.items()}
-    masks = _cut(dict(scores), edge_sparsity, weight_sparsity)
+    masks = _cut(dict(scores), edge_sparsity, weight_sparsity, scope)
     alive = {f"alive {k}": masks[k].to(params[k].dtype) for k in setting.names}
     loss, evaluate = _loss(setting)
     probes = {"accuracy": evaluate, **{k: _alive(k) for k in alive}}
