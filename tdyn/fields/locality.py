@@ -155,7 +155,7 @@ def displacements(
     grid: tuple[int, ...],
     *,
     periodic: bool = True,
-) -> Float[Tensor, "*ensemble *vectors"]:
+) -> Float[Tensor, "..."]:
     r"""Return how often two surviving pixels of a neuron lie a given vector apart.
 
     .. math::
