@@ -56,6 +56,18 @@ def test_fingerprint_follows_what_the_outputs_depend_on(project, file, text, cha
     assert (chapters.fingerprint(project) != before) == changes
 
 
+def test_fingerprint_follows_optional_data_where_claims_need_some(project, monkeypatch, tmp_path):
+    file = chapters.ROOT / "book" / "claims" / f"{project.stem}.yml"
+    for text, changes in (("claims: []\n", False), ("claims: [{needs: a table}]\n", True)):
+        file.write_text(text)
+        monkeypatch.delenv("TDYN_DATA", raising=False)
+        before = chapters.fingerprint(project)
+        monkeypatch.setenv("TDYN_DATA", str(tmp_path / "data"))
+        (tmp_path / "data").mkdir(exist_ok=True)
+        (tmp_path / "data" / "table.csv").touch()
+        assert (chapters.fingerprint(project) != before) == changes
+
+
 def test_executed_pages_are_reused_only_while_valid(project):
     assert chapters.load_executed(project) is None
     output = nbformat.v4.new_output("stream", name="stdout", text="1\n")

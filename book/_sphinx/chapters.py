@@ -3,13 +3,15 @@
 A chapter is executed once. Whoever runs it first (the tests, or the book build) leaves the executed
 notebook in ``_build/executed``, with a fingerprint of everything its outputs depend on: its code
 cells, the modules of ``tdyn`` that it imports (and those that they import), its claims file, the
-pinned versions and the Python version. A different fingerprint means that it must run again.
+optional data at hand if its claims need some, the pinned versions and the Python version. A
+different fingerprint means that it must run again.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import platform
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -114,14 +116,24 @@ def _without_magics(code: str) -> str:
     )
 
 
+def _optional_data(claims: Path) -> list[str]:
+    """Return the names of the data files at hand, for a chapter with claims that need some."""
+    folder = os.environ.get("TDYN_DATA")
+    if not folder or not claims.is_file() or "needs:" not in claims.read_text(encoding="utf-8"):
+        return []
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
 def fingerprint(source: Path) -> str:
     """Return a hash of everything that the outputs of a page depend on."""
     cells = code_cells(jupytext.read(source))
     files = dependencies(map(_without_magics, cells))
     # Style sheets and scripts of the package end up in the outputs too.
     files += sorted(p for p in (ROOT / "tdyn").rglob("*") if p.suffix in (".js", ".css"))
-    files += [ROOT / "book" / "claims" / f"{source.stem}.yml", ROOT / "constraints.txt"]
+    claims = ROOT / "book" / "claims" / f"{source.stem}.yml"
+    files += [claims, ROOT / "constraints.txt"]
     digest = hashlib.sha256(platform.python_version().encode())
+    digest.update("\0".join(_optional_data(claims)).encode())
     for cell in cells:
         digest.update(b"\0cell\0" + cell.encode())
     for path in files:
