@@ -1,7 +1,9 @@
 """Tables and planar tasks: shapes, splits without leaks, and files that are checked."""
 
 import hashlib
+import http.server
 import math
+import threading
 
 import pytest
 import torch
@@ -111,32 +113,34 @@ def test_rice_from_the_data_folder(places):
         data.rice()
 
 
-def test_rice_is_downloaded_once_and_checked(places, monkeypatch):
-    calls = []
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """A server on this machine in place of the repository: its file, and what it was asked."""
+    (tmp_path / "web").mkdir()
+    asked = []
 
-    class Answer:
-        def __enter__(self):
-            return self
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=str(tmp_path / "web"))
 
-        def __exit__(self, *args):
-            return None
+        def log_message(self, *args):
+            asked.append(self.path)
 
-        def read(self, limit):
-            return calls[-1][:limit]
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        monkeypatch.setattr(grains, "URL", f"http://127.0.0.1:{web.server_port}/data.csv")
+        yield tmp_path / "web" / "data.csv", asked
+        web.shutdown()
 
-    def served(content):
-        def urlopen(url, timeout):
-            calls.append(content)
-            return Answer()
 
-        monkeypatch.setattr(grains.urllib.request, "urlopen", urlopen)
-
-    served(b"something else")
-    with pytest.raises(ValueError, match="is not the rice table"):
+def test_rice_is_downloaded_once_and_checked(places, server):
+    file, asked = server
+    file.write_text("something else")
+    with pytest.raises(ValueError, match="hash"):
         data.rice(download=True)
-    assert not (places / "cache").exists()
-    served(TABLE.encode())
+    assert not list((places / "cache").rglob("rice.csv"))
+    file.write_text(TABLE)
     assert data.rice(download=True)[0].shape == (3810, 7)
-    assert len(calls) == 2
+    assert len(asked) == 2
     assert data.rice()[0].shape == (3810, 7)
-    assert len(calls) == 2
+    assert len(asked) == 2

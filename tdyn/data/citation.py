@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from tdyn.data import files
 from tdyn.data.graph import Graph, row_normalize
 
 __all__ = ["citation_graph"]
@@ -58,7 +57,7 @@ def citation_graph(name: str, *, download: bool = False, dtype: torch.dtype | No
     """
     if name not in DIGESTS:
         raise ValueError(f"name must be one of {sorted(DIGESTS)}, got {name!r}")
-    path = next((p for p in _places(name) if p.is_file()), None)
+    path = files.find(f"{name}.npz")
     if path is None and not download:
         raise FileNotFoundError(
             f"{name} is not here. Either set the environment variable TDYN_DATA to a folder that "
@@ -68,7 +67,7 @@ def citation_graph(name: str, *, download: bool = False, dtype: torch.dtype | No
     if path is None:
         from tdyn.data.planetoid import fetch
 
-        path = _places(name)[-1]
+        path = files.cache() / f"{name}.npz"
         contents = _checked(name, fetch(name), "the download")
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(path.name + ".part")
@@ -96,13 +95,6 @@ def digest(contents: Mapping[str, Any]) -> str:
         sha.update(f"{key}{array.shape}".encode())
         sha.update(array.tobytes())
     return sha.hexdigest()
-
-
-def _places(name: str) -> list[Path]:
-    """Return where the file may be; the last place is that of downloads."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tdyn"
-    folders = [Path(os.environ["TDYN_DATA"])] if os.environ.get("TDYN_DATA") else []
-    return [folder / f"{name}.npz" for folder in [*folders, cache]]
 
 
 def _checked(name: str, contents: Mapping[str, Any], where: str) -> dict[str, np.ndarray]:
