@@ -688,12 +688,20 @@ def test_marquardt_follows_its_rule_and_rejects():
     _, state = opt.update(params, grads, opt.init(params), 0)
     assert state["damping"] == pytest.approx(2 / 3)  # heavily damped: the model is right
     far = {k: 30 * p for k, p in params.items()}  # here the model is wrong
-    tiny = natural.levenberg_marquardt(net, (x, y), damping=1e-9)
+    tiny = natural.levenberg_marquardt(net, (x, y), damping=1e-9, smallest=1e-12)
     grads, before = gradients(loss, far, (x, y))
     new, state = tiny.update(far, grads, tiny.init(far), 0)
     if loss(new, (x, y)) == before:
         assert state["damping"] == pytest.approx(3e-9)
         assert all(torch.equal(new[k], far[k]) for k in far)
+
+
+def test_damping_has_a_floor():
+    net, params, x, y = draw((4, 2), n=50)
+    loss = loss_of(net, "gaussian")
+    opt = natural.levenberg_marquardt(net, (x, y), damping=1e-3, smallest=1e-5)
+    run = train(loss, params, opt, 8, batches=(x, y))
+    assert run.point[1]["damping"] >= 1e-5
 
 
 def test_marquardt_solves_a_linear_model_at_once():
@@ -847,7 +855,7 @@ def test_bad_options_are_named():
         natural.rebuilt_descent(net, (x, y), 0.1, every=0)
     with pytest.raises(ValueError, match="beta in"):
         natural.natural_descent(net, (x, y), 0.1, beta=1.0)
-    with pytest.raises(ValueError, match="damping must be positive"):
+    with pytest.raises(ValueError, match="damping and smallest must be positive"):
         natural.levenberg_marquardt(net, (x, y), damping=0.0)
     with pytest.raises(ValueError, match="kind must be one of"):
         natural.metric_blocks(natural.terms(net, params, x), "full")

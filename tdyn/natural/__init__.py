@@ -2,7 +2,7 @@ r"""What if a step were measured by how much it changes the predictions, not the
 
 The *natural gradient* :math:`F^{-1}\nabla L` uses the Fisher matrix :math:`F` of the predictions,
 computed exactly by :func:`fisher`. :func:`natural_gradient` has a ladder of approximations behind
-one name, :data:`KINDS`; :func:`kfac` returns Kronecker factors. :func:`structured` rebuilds a
+one name, ``KINDS``; :func:`kfac` returns Kronecker factors. :func:`structured` rebuilds a
 network so that plain descent on it is a natural-gradient step. :func:`natural_descent`,
 :func:`levenberg_marquardt` and :func:`rebuilt_descent` are optimizers for
 :func:`tdyn.train.train`.

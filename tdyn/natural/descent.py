@@ -32,7 +32,7 @@ def natural_gradient(
         grads: Gradients of the loss, named like the parameters.
         x: Inputs, at which the metric is taken.
         likelihood: Model of the labels.
-        kind: What is kept of the Fisher matrix, one of :data:`KINDS`.
+        kind: What is kept of the Fisher matrix, one of ``KINDS``.
         damping: Added to the metric (for ``"kfac"`` to its factors), zero or positive.
         labels: Training labels; if given, the *empirical* Fisher matrix is used.
 
@@ -75,7 +75,7 @@ def natural_descent(
         batches: As for :func:`tdyn.train.train`; the inputs come first in a batch.
         lr: Learning rate, or a function from step to learning rate.
         likelihood: Model of the labels.
-        kind: One of :data:`KINDS`.
+        kind: One of ``KINDS``.
         damping: Added to the metric (for ``"kfac"`` to its factors), zero or positive.
         every: Steps between renewals of the metric.
         beta: Momentum of the natural gradient, in [0, 1).

@@ -45,7 +45,7 @@ def drift(
         batch: The inputs come first.
         lr: Learning rate, positive.
         likelihood: Model of the labels.
-        kind: One of :data:`REBUILDABLE`.
+        kind: One of ``REBUILDABLE``.
         damping: Added to the metric.
         root: ``"symmetric"`` or ``"cholesky"``.
 

@@ -74,7 +74,7 @@ def _model(
 def levenberg_marquardt(
     net: MLP, batch: tuple[Tensor, Tensor], likelihood: str = "gaussian", *,
     kind: str = "exact", damping: float = 1.0, every: int = 1, rescale: bool = False,
-    factor: float = 3.0,
+    factor: float = 3.0, smallest: float = 1e-10,
 ) -> Optimizer:  # fmt: skip
     r"""Natural gradient on the full batch, with the damping of Levenberg and Marquardt.
 
@@ -87,12 +87,13 @@ def levenberg_marquardt(
         batch: All inputs and labels.
         likelihood: Model of the labels; the loss must be its
             :func:`negative_log_likelihood`.
-        kind: One of :data:`KINDS`.
+        kind: One of ``KINDS``.
         damping: First damping, positive.
         every: Steps between renewals of the metric.
         rescale: Whether to choose the length of the step, and how much of the previous step to
             add, from the *exact* damped quadratic; wanted if ``kind`` is coarse.
         factor: Factor of the damping, above 1.
+        smallest: The damping never falls below it, so that the metric can always be inverted.
 
     Returns:
         An optimizer of one network.
@@ -110,10 +111,10 @@ def levenberg_marquardt(
     """
     check_kind(kind)
     check_damping(damping)
-    if damping == 0 or every < 1 or factor <= 1:
+    if damping == 0 or every < 1 or factor <= 1 or smallest <= 0:
         raise ValueError(
-            "damping must be positive, every at least 1 and factor above 1, "
-            f"got {damping}, {every} and {factor}"
+            "damping and smallest must be positive, every at least 1 and factor above 1, "
+            f"got {damping}, {smallest}, {every} and {factor}"
         )
     loss, (x, y) = negative_log_likelihood(likelihood), batch
 
@@ -155,7 +156,7 @@ def levenberg_marquardt(
         scale = 1 / factor if ratio > 0.75 else factor if not ratio >= 0.25 else 1.0
         accepted = gained > 0
         new_state = {
-            "damping": state["damping"] * scale,
+            "damping": max(state["damping"] * scale, smallest),
             "blocks": blocks,
             "previous": move if accepted else state["previous"],
             "age": state["age"] + accepted,

@@ -42,7 +42,7 @@ def metric_blocks(found: Terms, kind: str) -> Blocks:
 
     Args:
         found: Inputs and signals of the layers.
-        kind: One of :data:`KINDS`. ``"exact"`` keeps everything, ``"block"`` the layers'
+        kind: One of ``KINDS``. ``"exact"`` keeps everything, ``"block"`` the layers'
             blocks, ``"unit"`` one block an output unit, ``"kfac"`` two Kronecker factors,
             ``"ekfac"`` their eigenbasis with exact second moments, ``"local unit"`` replaces the
             back-propagated signals by slopes, ``"local input"`` drops them:
@@ -95,7 +95,7 @@ def metric_at(
         params: Parameters.
         x: Inputs.
         likelihood: Model of the labels.
-        kind: One of :data:`KINDS`.
+        kind: One of ``KINDS``.
         labels: Labels of an empirical Fisher matrix.
 
     Returns:

@@ -17,7 +17,7 @@ from tdyn.natural.layers import join, split
 from tdyn.natural.likelihoods import check_likelihood
 from tdyn.natural.metrics import Blocks, damped, metric_at, transform
 from tdyn.natural.options import check_damping, check_kind
-from tdyn.nets import MLP, Model, Params
+from tdyn.nets import MLP, Params
 from tdyn.optim import Optimizer, Schedule, constant
 
 __all__ = ["REBUILDABLE", "Rebuilt", "rebuilt_descent", "structured"]
@@ -35,7 +35,7 @@ class Rebuilt(NamedTuple):
         restore: Back.
     """
 
-    model: Model
+    model: Callable[[Params, Tensor], Tensor]
     rebuild: Callable[[Params], Params]
     restore: Callable[[Params], Params]
 
@@ -107,7 +107,7 @@ def structured(
         params: Where the metric is taken, with or without ensemble axes.
         x: Inputs, at which it is taken.
         likelihood: Model of the labels.
-        kind: One of :data:`REBUILDABLE`.
+        kind: One of ``REBUILDABLE``.
         damping: Added to the metric, zero or positive.
         root: ``"symmetric"`` or ``"cholesky"``; both give the same trajectory.
 
@@ -156,7 +156,7 @@ def rebuilt_descent(
         batches: As for :func:`tdyn.train.train`; the inputs come first in a batch.
         lr: Learning rate of :math:`w'`, or a function from step to learning rate.
         likelihood: Model of the labels.
-        kind: One of :data:`REBUILDABLE`.
+        kind: One of ``REBUILDABLE``.
         damping: Added to the metric, zero or positive.
         every: Steps between renewals; None for never.
         reproject: Whether to compute :math:`w'` anew at a renewal.
