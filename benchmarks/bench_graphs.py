@@ -14,18 +14,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from benchmarks.timing import seconds
 from tdyn import data, graphs, losses
-
-
-def seconds(call: Callable[[], object], repeat: int = 7) -> float:
-    """Best time of a few calls."""
-    call()
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def cora() -> tuple[str, data.Graph]:
@@ -111,9 +101,9 @@ def growth() -> None:
     print("\nblock models, degree 10, width 16: one epoch with gradients for all edges")
     print(f"{'edges':>9} {'draw':>10} {'step':>12} {'ns an edge':>11} {'peak memory':>12}")
     for nodes in (1000, 10_000, 100_000):
-        start = time.perf_counter()
+        start = time.process_time()
         graph = data.csbm(nodes, 4, seed=0, features=16)
-        draw = time.perf_counter() - start
+        draw = time.process_time() - start
         net = graphs.GCN(graph, 16)
         params = {k: p.requires_grad_(True) for k, p in net.initialize(0).items()}
         edges = torch.ones(graph.edges.shape[1], requires_grad=True)

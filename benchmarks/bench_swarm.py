@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -16,17 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.timing import seconds
 from tdyn import data, inits, losses, nets, swarm
-
-
-def seconds(call: Callable[[], object], repeat: int = 3) -> float:
-    """Best time of a few calls."""
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def looped(
