@@ -204,7 +204,7 @@ MUTANTS = [
     ("torch.minimum(d, side - d)", "d"),
     ("** power)", "** 1)"),
     ("clipped / clipped.mean()", "clipped / clipped.sum()"),
-    (".clamp(min=0).sqrt().to(dtype)", ".clamp(min=0).to(dtype)"),
+    (".clamp(min=0).sqrt()", ".clamp(min=0)"),
     ("roots if len(roots) == 1 else roots[y]", "roots[:1]"),
     ("torch.arcsin(a * row", "(a * row"),
 ]

@@ -7,7 +7,8 @@ from tdyn.data.bundled import digits
 from tdyn.data.citation import citation_graph
 from tdyn.data.grains import rice
 from tdyn.data.graph import Graph, row_normalize
-from tdyn.data.images import gaussian_clone, gaussian_like, nlgp, nlgp_covariance
+from tdyn.data.images import gaussian_clone, nlgp, nlgp_covariance
+from tdyn.data.lookalikes import gaussian_like
 from tdyn.data.planar import circles, moons, quadrants, spirals
 from tdyn.data.tables import Split, breast_cancer, iris, splits, wine
 from tdyn.data.textures import textures

@@ -1,19 +1,19 @@
 r"""Random images with edges, and Gaussian images that share their covariance.
 
-A *nonlinear Gaussian process* squashes a smooth Gaussian field through an error function. Small
-gains leave it Gaussian; large ones make black-and-white images with sharp edges.
+A *nonlinear Gaussian process* squashes a smooth Gaussian field through an error function.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["gaussian_clone", "gaussian_like", "nlgp", "nlgp_covariance"]
+__all__ = ["gaussian_clone", "nlgp", "nlgp_covariance"]
 
 Grid = int | tuple[int, ...]
 
@@ -148,40 +148,6 @@ def nlgp_covariance(
     return row[tuple(apart.unbind(-1))]
 
 
-def gaussian_like(
-    x: Float[Tensor, "n d"], y: Int[Tensor, " n"], *, seed: int
-) -> Float[Tensor, "n d"]:
-    """Replace each sample by a Gaussian one with the mean and covariance of its class.
-
-    Args:
-        x: Samples, at least two in each class.
-        y: Classes.
-        seed: Source of randomness.
-
-    Returns:
-        New samples ``(n, d)``, in the order of ``y``.
-
-    Raises:
-        ValueError: If a class has fewer than two samples.
-
-    Example:
-        >>> x, y = nlgp(4000, 8, xi=2.0, gain=100.0, seed=0)
-        >>> clone = gaussian_like(x, y, seed=1)
-        >>> bool((torch.cov(clone.T) - torch.cov(x.T)).abs().max() < 0.1)
-        True
-    """
-    generator = torch.Generator().manual_seed(seed)
-    clone = torch.randn(x.shape, generator=generator, dtype=torch.float64)
-    for label in y.unique().tolist():
-        own = x[y == label].double()
-        if len(own) < 2:
-            raise ValueError(f"class {label} has fewer than two samples")
-        values, vectors = torch.linalg.eigh(torch.cov(own.T).reshape(x.shape[1], -1))
-        root = vectors * values.clamp(min=0).sqrt()
-        clone[y == label] = own.mean(0) + clone[y == label] @ root.T
-    return clone.to(x)
-
-
 def _saturation(gain: float) -> float:
     return 1.0 if math.isinf(gain) else gain * gain / (1 + gain * gain)
 
@@ -193,7 +159,7 @@ def _row(grid: tuple[int, ...], xi: float, gain: float, power: float) -> Tensor:
         Numbers ``(*grid,)``.
 
     Raises:
-        ValueError: If too much of the variance would be clipped.
+        ValueError: If too much would be clipped.
     """
     row = torch.ones((), dtype=torch.float64)
     for side in grid:
@@ -208,10 +174,17 @@ def _row(grid: tuple[int, ...], xi: float, gain: float, power: float) -> Tensor:
     return row if a == 0 else torch.arcsin(a * row.clamp(-1, 1)) / math.asin(a)
 
 
+@lru_cache(maxsize=64)
+def _roots(grid: tuple[int, ...], lengths: tuple[float, ...], gain: float, power: float) -> Tensor:
+    """Return the roots of the eigenvalues, one row a class; never changed by anyone."""
+    rows = torch.stack([_row(grid, xi, gain, power) for xi in lengths])
+    return torch.fft.rfftn(rows, dim=tuple(range(1, rows.ndim))).real.clamp(min=0).sqrt()
+
+
 def _fields(
     n: int,
     grid: tuple[int, ...],
-    lengths: Sequence[float],
+    lengths: tuple[float, ...],
     gain: float,
     seed: int,
     power: float,
@@ -220,15 +193,14 @@ def _fields(
     """Filter white noise by the square root of the covariance, with Fourier transforms.
 
     Returns:
-        Fields ``(n, pixels)`` and classes.
+        Fields and classes.
     """
-    dtype = dtype or torch.get_default_dtype()
-    generator = torch.Generator().manual_seed(seed)
-    y = (torch.arange(n) % len(lengths))[torch.randperm(n, generator=generator)]
+    dtype, generator = dtype or torch.get_default_dtype(), torch.Generator().manual_seed(seed)
+    y = torch.zeros(n, dtype=torch.long)
+    if len(lengths) > 1:
+        y = (torch.arange(n) % len(lengths))[torch.randperm(n, generator=generator)]
     noise = torch.randn(n, *grid, generator=generator, dtype=dtype)
-    axes = tuple(range(1, 1 + len(grid)))
-    rows = torch.stack([_row(grid, xi, gain, power) for xi in lengths])
-    roots = torch.fft.rfftn(rows, dim=axes).real.clamp(min=0).sqrt().to(dtype)
+    axes, roots = tuple(range(1, 1 + len(grid))), _roots(grid, lengths, gain, power).to(dtype)
     if n == 0:  # which the transform would refuse
         return noise.reshape(0, torch.Size(grid).numel()), y
     spectrum = torch.fft.rfftn(noise, dim=axes) * (roots if len(roots) == 1 else roots[y])
