@@ -28,7 +28,8 @@ from torch import Tensor
 
 from tdyn import losses
 from tdyn._jacobian_linear import Coefficients
-from tdyn._jacobian_step import Step, derivative, second_derivative, with_ones
+from tdyn._jacobian_step import Step, with_ones
+from tdyn.elementwise import derivative, second_derivative
 from tdyn.nets import MLP, Params
 from tdyn.optim import Optimizer
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from tdyn.nets import MLP
 
-__all__ = ["Step", "derivative", "flops", "second_derivative", "with_ones"]
+__all__ = ["Step", "flops", "with_ones"]
 
 
 class Step(NamedTuple):
@@ -23,42 +22,6 @@ class Step(NamedTuple):
     p: Tensor  # (C, B, 1), the softmax divided by B; empty for mse
     delta: Tensor  # (C, B), the gradient at the outputs
     W2: Tensor  # (C, h)
-
-
-def derivative(f: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
-    """Return an elementwise function and its derivative.
-
-    Args:
-        f: The function.
-        z: Where.
-
-    Returns:
-        Values and slopes, shaped like ``z``.
-    """
-    with torch.enable_grad():
-        z = z.detach().requires_grad_(True)
-        value = f(z)
-        if not value.requires_grad:
-            return value, torch.zeros_like(z)
-        (slope,) = torch.autograd.grad(value.sum(), z)
-    return value.detach(), slope
-
-
-def second_derivative(f: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
-    """Return the second derivative of an elementwise function.
-
-    Args:
-        f: The function; a piecewise linear one has zero.
-        z: Where.
-
-    Returns:
-        The second derivatives, shaped like ``z``.
-    """
-
-    def slope(z: Tensor) -> Tensor:
-        return torch.autograd.grad(f(z).sum(), z, create_graph=True)[0]
-
-    return derivative(slope, z)[1]
 
 
 def with_ones(x: Tensor, bias: bool) -> Tensor:

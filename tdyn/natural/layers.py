@@ -5,13 +5,14 @@ The weights of a layer are kept as one matrix :math:`[W|b]`, whose input ends wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from tdyn.elementwise import derivative
 from tdyn.natural.likelihoods import check_likelihood, metric_roots, residuals, sampled_roots
 from tdyn.nets import MLP, Params
 
@@ -66,25 +67,6 @@ def split(net: MLP, matrices: Sequence[Tensor]) -> Params:
         if net.bias:
             params[f"b{k}"] = matrix[..., -1]
     return params
-
-
-def derivative(f: Callable[[Tensor], Tensor], z: Tensor) -> tuple[Tensor, Tensor]:
-    """Return an elementwise function and its derivative.
-
-    Args:
-        f: The function.
-        z: Where.
-
-    Returns:
-        Values and slopes, shaped like ``z``.
-    """
-    with torch.enable_grad():
-        z = z.detach().requires_grad_(True)
-        value = f(z)
-        if not value.requires_grad:
-            return value, torch.zeros_like(z)
-        (slope,) = torch.autograd.grad(value.sum(), z)
-    return value.detach(), slope
 
 
 def forward(
