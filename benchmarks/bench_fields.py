@@ -8,39 +8,16 @@ which factorizes it at every call; that of the cavity effect deletes each weight
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
 from scipy.special import erf
 from scipy.stats import multivariate_normal
 
+from benchmarks.timing import in_turns
 from tdyn import data, fields, pruning
 
 BATCH, GAIN, XI, ROUNDS = 128, 3.0, 3.0, 5
-
-
-def cpu_seconds(
-    calls: dict[str, Callable[[], Any]], rounds: int = ROUNDS, least: float = 0.02
-) -> dict[str, float]:
-    """Best CPU time of each call; the calls take turns and run for at least ``least`` seconds."""
-    repeats = {}
-    for name, call in calls.items():  # also the warm-up
-        start, n = time.process_time(), 0
-        while time.process_time() - start < least:
-            call()
-            n += 1
-        repeats[name] = n
-    best = dict.fromkeys(calls, float("inf"))
-    for _ in range(rounds):
-        for name, call in calls.items():
-            start = time.process_time()
-            for _ in range(repeats[name]):
-                call()
-            best[name] = min(best[name], (time.process_time() - start) / repeats[name])
-    return best
 
 
 def scipy_images(cov: np.ndarray, seed: int) -> np.ndarray:
@@ -61,7 +38,7 @@ def sampler() -> None:
             "tdyn": lambda d=d: data.nlgp(BATCH, d, xi=XI, gain=GAIN, seed=0),
             "scipy": lambda cov=cov: scipy_images(cov, 0),
         }
-        spent = cpu_seconds(calls, 3)
+        spent = in_turns(calls, 3)
         mine, _ = data.nlgp(20_000, d, xi=XI, gain=GAIN, seed=1)
         gap = (mine.T @ mine / len(mine)).double() - data.nlgp_covariance(d, xi=XI, gain=GAIN)
         ours.append(spent["tdyn"])
@@ -96,7 +73,7 @@ def cavity() -> None:
     for d in (40, 144, 400):
         x, y = data.nlgp(8000, d, xi=(1.0, 3.0), gain=GAIN, seed=0, dtype=torch.float64)
         w = torch.randn(20, d, generator=generator, dtype=torch.float64)
-        spent = cpu_seconds(
+        spent = in_turns(
             {
                 "tdyn": lambda w=w, x=x, y=y: fields.cavity(w, x, y),
                 "brute": lambda w=w, x=x, y=y: brute_force(w, x, y),
@@ -127,7 +104,7 @@ def masks() -> None:
                 prune.l1_unstructured(layer, "weight", amount=0.5)
                 prune.remove(layer, "weight")
 
-        spent = cpu_seconds(
+        spent = in_turns(
             {
                 "tdyn": lambda p=params: pruning.magnitude_mask(p, 0.5, ensemble=1),
                 "torch": torch_prune,

@@ -8,7 +8,6 @@ push a few and are extrapolated.
 from __future__ import annotations
 
 import os
-import time
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +18,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 import numpy as np
 import torch
 
+from benchmarks.timing import in_turns
 from tdyn import data, inits, jacobian, losses, nets, optim
 
 BATCH, ALL_STEPS, STEPS, TANGENTS, ROUNDS = 64, 625, 25, 128, 5
@@ -150,21 +150,10 @@ def jax_scan(p: Problem, steps: int) -> Callable[[int], torch.Tensor]:
     return run
 
 
-def cpu_seconds(calls: dict[str, Callable[[], Any]], rounds: int = ROUNDS) -> dict[str, float]:
-    """Best CPU time of each call; the calls take turns."""
-    best = dict.fromkeys(calls, float("inf"))
-    for _ in range(rounds):
-        for name, call in calls.items():
-            start = time.process_time()
-            call()
-            best[name] = min(best[name], time.process_time() - start)
-    return best
-
-
 def matmul_rate(n: int = 1024) -> float:
     """Floating-point operations a second in a square product of float32 matrices."""
     a = torch.randn(n, n)
-    return 2 * n**3 / cpu_seconds({"product": lambda: a @ a})["product"]
+    return 2 * n**3 / in_turns({"product": lambda: a @ a})["product"]
 
 
 def peers(width: int) -> None:
@@ -187,7 +176,7 @@ def peers(width: int) -> None:
         results[name] = (k, call())
     mine = results["tdyn, recursion"][1]
     rounds = ROUNDS if p.size < 2000 else 2
-    spent = cpu_seconds({name: call for name, (_, call) in calls.items()}, rounds)
+    spent = in_turns({name: call for name, (_, call) in calls.items()}, rounds)
     scale = {name: ALL_STEPS * p.size / (STEPS * k) for name, (k, _) in results.items()}
     ours = spent["tdyn, recursion"] * scale["tdyn, recursion"]
     print(f"\n64-{width}-10, N = {p.size}, {ALL_STEPS} steps of {BATCH} samples, float32")
@@ -203,7 +192,7 @@ def peers(width: int) -> None:
 def chunk_seconds(p: Problem, steps: int) -> float:
     """CPU seconds of one more chunk of tangents, without the preparation."""
     one, two = (
-        cpu_seconds({"": lambda k=k: recursion(p, k * TANGENTS, steps)}, ROUNDS)[""] for k in (1, 2)
+        in_turns({"": lambda k=k: recursion(p, k * TANGENTS, steps)}, ROUNDS)[""] for k in (1, 2)
     )
     return two - one
 

@@ -6,7 +6,6 @@ rounds that take turns. Every ratio comes from one run.
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.timing import in_turns
 from tdyn import data, inits, natural, nets
 from tdyn.train import gradients
 
@@ -114,21 +114,10 @@ def peer_step(p: Problem) -> torch.Tensor:
     return inverse @ grads
 
 
-def cpu_seconds(calls: dict[str, Callable[[], Any]], rounds: int = ROUNDS) -> dict[str, float]:
-    """Best CPU time of each call; the calls take turns."""
-    best = dict.fromkeys(calls, float("inf"))
-    for _ in range(rounds):
-        for name, call in calls.items():
-            start = time.process_time()
-            call()
-            best[name] = min(best[name], time.process_time() - start)
-    return best
-
-
 def compare(title: str, calls: dict[str, Callable[[], Any]], rounds: int = ROUNDS) -> None:
     """Print seconds, ratios and differences; the first call is ours, and all are warmed up."""
     results = {name: call() for name, call in calls.items()}
-    spent = cpu_seconds(calls, rounds)
+    spent = in_turns(calls, rounds)
     first = next(iter(calls))
     print(f"\n{title}\n{'method':>34} {'seconds':>9} {'ratio':>7} {'relative difference':>20}")
     for name, out in results.items():
@@ -145,7 +134,7 @@ def exponents() -> None:
         cases = [Problem(width, n) for width, n in problems]
         for p in cases:
             ours(p)
-        costs = [cpu_seconds({"": lambda p=p: ours(p)}, 5)[""] for p in cases]
+        costs = [in_turns({"": lambda p=p: ours(p)}, 5)[""] for p in cases]
         at = [p.size if what == "parameters" else len(p.x) for p in cases]
         slope = np.polyfit(np.log(at), np.log(costs), 1)[0]
         listed = ", ".join(f"{v}: {1e3 * c:.0f} ms" for v, c in zip(at, costs, strict=True))
