@@ -304,25 +304,23 @@ def tied(package):
 
 
 MUTANTS = [
-    ("masks", "rank >= remove", "rank > remove", definition_holds),
+    ("masks", "kthvalue(k)", "kthvalue(1)", definition_holds),
     ("masks", ".detach().abs()", ".detach()", definition_holds),
-    ("masks", "alive & (rank", "(rank", definition_holds),
-    ("masks", "(~alive).gather", "alive.gather", definition_holds),
-    ("masks", "round(fraction * n) for", "round(fraction * alive.shape[-1]) for",
+    ("masks", "torch.where(kept, up if", "torch.where(kept | True, up if", definition_holds),
+    ("masks", "row &= ~lower", "row &= lower", definition_holds),
+    ("masks", "int(row.sum())", "len(row)",
      definition_holds),
     ("masks", 'if scope == "layer"', "if True", definition_holds),
     ("masks", "alive = [m.reshape(*m.shape[:ensemble], -1)", "alive = [m.reshape(*m.shape[:0], -1)",
      members_are_apart),
-    ("masks", "by_score = score.argsort(dim=-1, stable=True)",
-     "by_score = score.argsort(dim=-1, stable=True, descending=True)", definition_holds),
+    ("masks", "values == limit", "values >= limit", definition_holds),
     ("tickets", "masks=latest.masks, ", "", rewinds),
     ("tickets", "train_fn, latest.start, masks", "train_fn, latest.params, masks", rewinds),
     ("tickets", "(p, g, state, start + t)", "(p, g, state, t)", rewinds),
     ("tickets", "batches(start + t)", "batches(t)", rewinds),
     ("tickets", "stop - start, batches", "stop, batches", rewinds),
     ("tickets", "masks, 0, rewind)", "masks, 0, steps)", rewinds),
-    ("masks", "by_score = score.argsort(dim=-1, stable=True)",
-     "by_score = 63 - score.flip(-1).argsort(dim=-1, stable=True)", tied),
+    ("masks", ".nonzero()[:", ".nonzero().flip(0)[:", tied),
 ]  # fmt: skip
 
 

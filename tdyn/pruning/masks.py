@@ -210,15 +210,18 @@ def _removed(
 
 
 def _keep(score: Tensor, alive: Tensor, fraction: float) -> Tensor:
-    """Return the survivors in each row of ``(*ensemble, entries)``; pruned entries come last."""
-    counts = alive.sum(-1).flatten().tolist()
-    remove = torch.tensor([round(fraction * n) for n in counts], device=alive.device)
-    remove = remove.reshape(*alive.shape[:-1], 1)
-    # Two stable sorts: by score, and then the survivors before the others.
-    by_score = score.argsort(dim=-1, stable=True)
-    dead_last = (~alive).gather(-1, by_score).to(torch.int8).argsort(dim=-1, stable=True)
-    rank = by_score.gather(-1, dead_last).argsort(dim=-1)
-    return alive & (rank >= remove)
+    """Return the survivors of each row, by selection; of equal scores the first go."""
+    shape = (alive.shape[:-1].numel(), alive.shape[-1])
+    kept, up = alive.reshape(shape).clone(), score.reshape(shape)
+    up = torch.where(kept, up if up.is_floating_point() else up.double(), math.inf)
+    for row, values in zip(kept, up, strict=True):
+        if k := round(fraction * int(row.sum())):
+            limit = values.kthvalue(k).values
+            lower = values < limit
+            tied = (row & (values == limit)).nonzero()[: k - int(lower.sum())]
+            row &= ~lower
+            row[tied] = False
+    return kept.reshape(alive.shape)
 
 
 def _check_fit(params: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> None:
