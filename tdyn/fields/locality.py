@@ -173,8 +173,8 @@ def displacements(
         periodic: Whether the borders are glued together.
 
     Returns:
-        A map a network, with the vector zero in the middle (there the value is NaN): sides as the
-        grid if periodic, else ``2 * side - 1``.
+        One map a network, with the vector zero in the middle, where the value is NaN. Its sides are
+        those of the grid if periodic, else ``2 * side - 1``.
 
     Raises:
         ValueError: If the grid has another number of pixels than the mask, or only one.

@@ -34,7 +34,7 @@ class Ticket(NamedTuple):
         params: The trained parameters, zero where pruned.
     """
 
-    masks: Masks
+    masks: dict[str, Tensor]
     start: Params
     params: Params
 
