@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-import shutil
-import sys
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mutation import broken
 from scipy import linalg, stats
 
-import tdyn.fields
 from tdyn import data, fields, inits, losses, nets, optim, pruning
 
 F64 = torch.float64
@@ -385,26 +382,10 @@ MUTANTS = [
 @pytest.mark.parametrize(
     ("module", "old", "new", "check"), MUTANTS, ids=[f"{m[0]}:{i}" for i, m in enumerate(MUTANTS)]
 )
-def test_a_broken_copy_is_caught(module, old, new, check, tmp_path, monkeypatch):
-    copy = tmp_path / "broken_fields"
-    shutil.copytree(Path(tdyn.fields.__file__).parent, copy, ignore=lambda *_: ["__pycache__"])
-    for path in copy.glob("*.py"):
-        text = path.read_text(encoding="utf-8").replace("tdyn.fields", "broken_fields")
-        if path.stem == module:
-            assert text.count(old) == 1, (old, text.count(old))
-            text = text.replace(old, new)
-        path.write_text(text, encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for name in [name for name in sys.modules if name.startswith("broken_fields")]:
-        monkeypatch.delitem(sys.modules, name)
-    import importlib
-
-    package = importlib.import_module("broken_fields")
+def test_a_broken_copy_is_caught(module, old, new, check, tmp_path):
     assert check(fields)
-    caught = not check(package)
-    for name in [name for name in sys.modules if name.startswith("broken_fields")]:
-        del sys.modules[name]
-    assert caught
+    with broken(fields, module, old, new, tmp_path) as copy:
+        assert not check(copy)
 
 
 # ---- bad input -----------------------------------------------------------------------------------

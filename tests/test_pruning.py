@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import shutil
-import sys
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from mutation import broken
 from torch import nn
 from torch.nn.utils import prune
 
-import tdyn.pruning
 from tdyn import data, inits, losses, nets, optim, pruning
 
 NET = nets.MLP((6, 5, 1), activation=torch.tanh)
@@ -324,33 +320,16 @@ MUTANTS = [
 ]  # fmt: skip
 
 
-def broken(tmp_path, monkeypatch, module, old, new):
-    copy = tmp_path / "broken_pruning"
-    shutil.copytree(Path(tdyn.pruning.__file__).parent, copy, ignore=lambda *_: ["__pycache__"])
-    for path in copy.glob("*.py"):
-        text = path.read_text(encoding="utf-8").replace("tdyn.pruning", "broken_pruning")
-        if path.stem == module:
-            assert text.count(old) == 1, (old, text.count(old))
-            text = text.replace(old, new)
-        path.write_text(text, encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for name in [name for name in sys.modules if name.startswith("broken_pruning")]:
-        monkeypatch.delitem(sys.modules, name)
-    return importlib.import_module("broken_pruning")
-
-
 @pytest.mark.parametrize(
     ("module", "old", "new", "check"), MUTANTS, ids=[f"{m[0]}:{i}" for i, m in enumerate(MUTANTS)]
 )
-def test_a_broken_copy_is_caught(module, old, new, check, tmp_path, monkeypatch):
-    package = broken(tmp_path, monkeypatch, module, old, new)
+def test_a_broken_copy_is_caught(module, old, new, check, tmp_path):
     assert check(pruning)
-    try:
-        caught = not check(package)
-    except (ValueError, RuntimeError, IndexError):
-        caught = True
-    for name in [name for name in sys.modules if name.startswith("broken_pruning")]:
-        del sys.modules[name]
+    with broken(pruning, module, old, new, tmp_path) as copy:
+        try:
+            caught = not check(copy)
+        except (ValueError, RuntimeError, IndexError):
+            caught = True
     assert caught
 
 

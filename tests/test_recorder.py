@@ -1,19 +1,15 @@
 """Recorder: elimination outside the network, bit-equal memories, zero drift, and broken copies."""
 
-import importlib
 import itertools
-import shutil
-import sys
-from pathlib import Path
 
 import pytest
 import sympy
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mutation import broken
 from sympy.polys.matrices import DomainMatrix
 
-import tdyn.recorder
 from benchmarks.bench_recorder import scalar_recorder
 from tdyn import data, losses, nets, optim, recorder
 from tdyn.recorder import Recorder, gaussian_elimination, gaussian_elimination_circuit
@@ -389,21 +385,9 @@ MUTANTS = [
 @pytest.mark.parametrize(
     ("module", "old", "new", "check"), MUTANTS, ids=[f"{m[0]}:{i}" for i, m in enumerate(MUTANTS)]
 )
-def test_a_broken_copy_is_caught(module, old, new, check, tmp_path, monkeypatch):
-    copy = tmp_path / "broken_recorder"
-    shutil.copytree(Path(tdyn.recorder.__file__).parent, copy, ignore=lambda *_: ["__pycache__"])
-    for path in copy.glob("*.py"):
-        text = path.read_text(encoding="utf-8").replace("tdyn.recorder", "broken_recorder")
-        if path.stem == module:
-            assert text.count(old) == 1
-            text = text.replace(old, new)
-        path.write_text(text, encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for name in [name for name in sys.modules if name.startswith("broken_recorder")]:
-        monkeypatch.delitem(sys.modules, name)
-    assert not check(importlib.import_module("broken_recorder"))
-    for name in [name for name in sys.modules if name.startswith("broken_recorder")]:
-        del sys.modules[name]
+def test_a_broken_copy_is_caught(module, old, new, check, tmp_path):
+    with broken(recorder, module, old, new, tmp_path) as copy:
+        assert not check(copy)
 
 
 # ---- bad input -----------------------------------------------------------------------------------
