@@ -44,15 +44,7 @@ def cached(
 ) -> list[Tensor]:  # fmt: skip
     """Score them from cached activations; building the cache is part of the time."""
     context = swarm.Context(net, params, x, y, loss)
-    scores = []
-    for layer, flock in enumerate(candidates):
-        responses = context.responses(layer, flock[None])
-        rows = [
-            context.judge(layer, i, flock[None, i], None if responses is None else responses[:, i])
-            for i in range(len(flock))
-        ]
-        scores.append(torch.cat(rows))
-    return scores
+    return [context.score_layer(layer, flock) for layer, flock in enumerate(candidates, start=1)]
 
 
 def modules(params: nets.Params) -> nn.Sequential:
@@ -92,7 +84,7 @@ def scoring() -> None:
         f"{'data':>14} {'net':>10} {'loss':>6} {'loop':>10} {'cached':>10} {'ratio':>7} {'diff':>8}"
     )
     tables = (("iris", data.iris(), 8, 3), ("breast cancer", data.breast_cancer(), 8, 2),
-              ("digits", data.digits(), 16, 10))  # fmt: skip
+              ("digits", data.digits(), 16, 10), ("digits", data.digits(), 64, 10))  # fmt: skip
     for name, (x, y), hidden, classes in tables:
         x = (x - x.mean(0)) / x.std(0).clamp_min(1e-3)
         net, params, candidates = case(x, hidden, classes)

@@ -279,6 +279,21 @@ def test_scores_equal_brute_force(name, shared, hidden):
             torch.testing.assert_close(fast, slow, rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("hidden", [(), (4,), (4, 3)])
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_whole_layer_is_scored_like_its_neurons(name, shared, hidden):
+    loss, outputs = LOSSES[name]
+    net, params = network((3, *hidden, outputs))
+    x, y = task(classes=max(outputs, 2), members=None if shared else 3)
+    context = swarm.Context(net, params, x, targets(y, loss, outputs), loss)
+    for layer, width in enumerate(net.widths[1:], start=1):
+        candidates = normal(3, width, 5, net.widths[layer - 1] + 1)
+        whole = context.score_layer(layer, candidates)
+        rows = [context.score(layer, i, candidates[:, i]) for i in range(width)]
+        torch.testing.assert_close(whole, torch.stack(rows, 1), rtol=0, atol=1e-12)
+
+
 @settings(max_examples=30)
 @given(st.data())
 def test_scores_equal_brute_force_on_random_networks(data):
@@ -697,6 +712,8 @@ def test_bad_shapes(unchecked):
         context.score(1, 3, normal(2, 5, 3))
     with pytest.raises(ValueError, match="candidates"):
         context.score(1, 0, normal(2, 5, 2))
+    with pytest.raises(ValueError, match="candidates"):
+        context.score_layer(1, normal(2, 2, 5, 3))
     with pytest.raises(ValueError, match="mini-batches"):
         swarm.neuronwise_pso(
             net, params, XOR.expand(2, 4, 2), XOR_CLASS.expand(2, 4), batch=2, sweeps=1
@@ -712,7 +729,7 @@ MUTATIONS = [
     (moments, "moment_matrix", "(k - i + 1))", "(k - i + 2))"),
     (heads, "CrossEntropyHead.hidden", "-(margin", "(margin"),
     (heads, "CrossEntropyHead.output", "total - own", "rest - own"),
-    (heads, "SquaresHead.hidden", "2 * (delta", "1 * (delta"),
+    (heads, "SquaresHead.hidden_layer", "2 * (delta", "1 * (delta"),
     (heads, "SquaresHead.quadratic_values", "2 * tilt", "tilt"),
     (heads, "SquaresHead.quadratic_values", "+ squares[:, neuron]", ""),
     (context_module, "Context.commit", "self._form = None", "pass"),

@@ -91,11 +91,7 @@ class Context:
         return torch.cat((h, torch.ones_like(h[..., :1, :])), dim=-2)
 
     def refresh(self, first: int) -> None:
-        """Recompute everything from a layer (0 is the first) upward.
-
-        Args:
-            first: Index of the lowest layer whose pre-activations are out of date.
-        """
+        """Recompute everything from layer ``first`` (0 is the lowest) upward."""
         self._form = None
         for layer in range(first, self.net.depth):
             self.z[layer] = self.weights[layer] @ self.inputs[layer]
@@ -122,11 +118,7 @@ class Context:
         return self.head.value(self.z[-1].unsqueeze(2)).reshape(self.ensemble)
 
     def responses(self, layer: int, candidates: Tensor) -> Tensor | None:
-        """Return the pre-activations of all candidates of all neurons of a layer, in one product.
-
-        Args:
-            layer: Index of the layer, from 0.
-            candidates: ``(members, width, k, d)``.
+        """Return the pre-activations of all candidates ``(members, width, k, d)`` of a layer.
 
         Returns:
             ``(members, width, k, n)``, or None where a quadratic form makes them needless.
@@ -137,26 +129,18 @@ class Context:
         return flat.unflatten(1, candidates.shape[1:3])
 
     def judge(self, layer: int, neuron: int, candidates: Tensor, response: Tensor | None) -> Tensor:
-        """Return the loss for each candidate of one neuron, all others held.
-
-        Args:
-            layer: Index of the layer, from 0.
-            neuron: Index of the neuron.
-            candidates: ``(members, k, d)``.
-            response: Their pre-activations ``(members, k, n)``, or None; see :meth:`responses`.
+        """Do the work of :meth:`score`, with layers from 0 and one ensemble axis.
 
         Returns:
             ``(members, k)``.
         """
         z, top = self.z, self.net.depth - 1
-        if layer == top:
-            if isinstance(self.head, SquaresHead):
-                if self._form is None:
-                    self._form = self.head.form(z[top], self.inputs[top])
-                return self.head.quadratic_values(z[top], neuron, candidates, self._form)
-            assert response is not None
-            return self.head.output(z[top], neuron, response)
+        if layer == top and isinstance(self.head, SquaresHead):
+            one = slice(neuron, neuron + 1)
+            return self._quadratic(self.head, one, candidates.unsqueeze(1)).squeeze(1)
         assert response is not None
+        if layer == top:
+            return self.head.output(z[top], neuron, response)
         delta = self.net.activation(response) - self.inputs[layer + 1][:, neuron].unsqueeze(1)
         v = self.weights[layer + 1][:, :, neuron]
         if layer + 1 == top:
@@ -166,6 +150,55 @@ class Context:
             h = self._augmented(self.net.activation(above).flatten(2))
             above = (self.weights[upper] @ h).unflatten(2, delta.shape[1:])
         return self.head.value(above)
+
+    def _quadratic(self, head: SquaresHead, neuron: slice, candidates: Tensor) -> Tensor:
+        """Judge outputs by their quadratic form, which lasts until a hidden neuron changes.
+
+        Returns:
+            Losses ``(members, width, k)``.
+        """
+        if self._form is None:
+            self._form = head.form(self.z[-1], self.inputs[-1])
+        return head.quadratic_values(self.z[-1], neuron, candidates, self._form)
+
+    def judge_layer(self, layer: int, candidates: Tensor) -> Tensor:
+        """Do the work of :meth:`score_layer`, with layers from 0 and one ensemble axis.
+
+        Returns:
+            ``(members, width, k)``.
+        """
+        width, top = candidates.shape[1], self.net.depth - 1
+        if layer == top and isinstance(self.head, SquaresHead):
+            return self._quadratic(self.head, slice(0, width), candidates)
+        responses = self.responses(layer, candidates)
+        assert responses is not None
+        if layer + 1 == top and isinstance(self.head, SquaresHead):
+            h = self.inputs[top][:, :width].unsqueeze(2)
+            v = self.weights[top][:, :, :width]
+            return self.head.hidden_layer(self.z[top], self.net.activation(responses) - h, v)
+        rows = [self.judge(layer, i, candidates[:, i], responses[:, i]) for i in range(width)]
+        return torch.stack(rows, dim=1)
+
+    def score_layer(
+        self, layer: int, candidates: Float[Tensor, "*ensemble width k d"]
+    ) -> Float[Tensor, "*ensemble width k"]:
+        """Return the loss for each candidate of all neurons of a layer, each changed alone.
+
+        Args:
+            layer: Layer, from 1 as in ``W1``.
+            candidates: Weight vectors of every neuron, with the bias last.
+
+        Returns:
+            One loss a candidate.
+
+        Raises:
+            ValueError: If there is no such layer, or the candidates do not fit it.
+        """
+        self._check_neuron(layer, 0)
+        width, d = self.weights[layer - 1].shape[1:]
+        self._check_candidates(candidates, (*self.ensemble, width), d)
+        flat = candidates.reshape(self.members, *candidates.shape[-3:])
+        return self.judge_layer(layer - 1, flat).reshape(candidates.shape[:-1])
 
     def score(
         self, layer: int, neuron: int, candidates: Float[Tensor, "*ensemble k d"]
@@ -184,15 +217,15 @@ class Context:
             ValueError: If there is no such neuron, or the candidates do not fit it.
         """
         self._check_neuron(layer, neuron)
-        d = self.weights[layer - 1].shape[-1]
-        if candidates.shape[:-2] != self.ensemble or candidates.shape[-1] != d:
-            raise ValueError(
-                f"candidates must have shape {(*self.ensemble, 'k', d)}, "
-                f"got {tuple(candidates.shape)}"
-            )
+        self._check_candidates(candidates, self.ensemble, self.weights[layer - 1].shape[-1])
         flat = candidates.reshape(self.members, *candidates.shape[-2:])
         response = flat @ self.inputs[layer - 1]
         return self.judge(layer - 1, neuron, flat, response).reshape(candidates.shape[:-1])
+
+    def _check_candidates(self, candidates: Tensor, lead: tuple[int, ...], d: int) -> None:
+        if candidates.shape[:-2] != lead or candidates.shape[-1] != d:
+            shape = tuple(candidates.shape)
+            raise ValueError(f"candidates must have shape {(*lead, 'k', d)}, got {shape}")
 
     def _check_neuron(self, layer: int, neuron: int) -> None:
         if not 1 <= layer <= self.net.depth:
@@ -201,13 +234,7 @@ class Context:
             raise ValueError(f"layer {layer} has {self.net.widths[layer]} neurons, got {neuron}")
 
     def commit(self, layer: int, neuron: int, weights: Tensor) -> None:
-        """Replace one neuron in every member.
-
-        Args:
-            layer: Index of the layer, from 0.
-            neuron: Index of the neuron.
-            weights: Its new weights ``(members, d)``.
-        """
+        """Replace one neuron (layers from 0) in every member by ``weights`` ``(members, d)``."""
         self.weights[layer][:, neuron] = weights
         z = (weights.unsqueeze(1) @ self.inputs[layer]).squeeze(1)
         self.z[layer][:, neuron] = z

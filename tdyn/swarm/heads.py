@@ -99,10 +99,23 @@ class SquaresHead(Head):
 
     def hidden(self, z: Tensor, delta: Tensor, v: Tensor) -> Tensor:
         """Return the losses if a last hidden neuron changes; see :class:`Head`."""
+        return self.hidden_layer(z, delta.unsqueeze(1), v.unsqueeze(2)).squeeze(1)
+
+    def hidden_layer(self, z: Tensor, delta: Tensor, v: Tensor) -> Tensor:
+        """Return the losses for all last hidden neurons, each changed alone.
+
+        Args:
+            z: Outputs ``(members, c, n)``.
+            delta: Changes of the activations ``(members, width, k, n)``.
+            v: Outgoing weights ``(members, c, width)``.
+
+        Returns:
+            ``(members, width, k)``.
+        """
         error = z - self.target
-        along = (v.unsqueeze(1) @ error).mT  # (members, n, 1)
-        size = (v**2).sum(-1)[:, None] * (delta**2).sum(-1)
-        total = (error**2).sum((1, 2))[:, None] + 2 * (delta @ along).squeeze(-1) + size
+        along = (v.mT @ error).unsqueeze(-1)  # (members, width, n, 1)
+        size = (v**2).sum(1).unsqueeze(-1) * torch.linalg.vector_norm(delta, dim=-1) ** 2
+        total = (error**2).sum((1, 2))[:, None, None] + 2 * (delta @ along).squeeze(-1) + size
         return total / z.shape[-1]
 
     def form(self, z: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -121,14 +134,24 @@ class SquaresHead(Head):
         return gram, cross, (self.target**2).sum(-1) / n
 
     def quadratic_values(
-        self, z: Tensor, neuron: int, candidates: Tensor, form: tuple[Tensor, Tensor, Tensor]
+        self, z: Tensor, neuron: slice, candidates: Tensor, form: tuple[Tensor, Tensor, Tensor]
     ) -> Tensor:
-        r"""Return :math:`u^\top A u - 2b^\top u` plus what the neuron cannot change."""
+        r"""Return :math:`u^\top A u - 2b^\top u` plus what the neurons cannot change.
+
+        Args:
+            z: Outputs ``(members, c, n)``.
+            neuron: Which outputs change, each alone.
+            candidates: ``(members, width, k, d)``.
+            form: See :meth:`form`.
+
+        Returns:
+            ``(members, width, k)``.
+        """
         gram, cross, squares = form
         errors = ((z - self.target) ** 2).sum(-1) / z.shape[-1]  # (members, c)
-        rest = errors.sum(-1) - errors[:, neuron] + squares[:, neuron]
-        bent = ((candidates @ gram) * candidates).sum(-1)
-        tilt = (candidates * cross[:, neuron].unsqueeze(1)).sum(-1)
+        rest = errors.sum(-1, keepdim=True) - errors[:, neuron] + squares[:, neuron]
+        bent = ((candidates @ gram.unsqueeze(-3)) * candidates).sum(-1)
+        tilt = (candidates @ cross[:, neuron].unsqueeze(-1)).squeeze(-1)
         return bent - 2 * tilt + rest.unsqueeze(-1)
 
 

@@ -69,16 +69,13 @@ def _propose(
     layer: int,
     neuron: int,
     options: Options,
-    candidates: Tensor,
-    responses: Tensor | None,
+    judged: Tensor,
 ) -> _Proposal:
-    """Judge the particles of one neuron.
+    """Let one neuron choose among its judged candidates ``(members, k)``.
 
     Returns:
         What the neuron would like to become.
     """
-    response = None if responses is None else responses[:, neuron]
-    judged = context.judge(layer, neuron, candidates[:, neuron], response)
     k = flocks.positions[layer].shape[2]
     # The present network is judged on the same path as its rivals, so rounding favors nobody.
     fresh, present = judged[:, :k], judged[:, -1]
@@ -99,7 +96,9 @@ def _one_by_one(
     candidates = _candidates(context, flocks, layer, options)
     responses = context.responses(layer, candidates)
     for neuron in range(candidates.shape[1]):
-        proposal = _propose(context, flocks, layer, neuron, options, candidates, responses)
+        response = None if responses is None else responses[:, neuron]
+        judged = context.judge(layer, neuron, candidates[:, neuron], response)
+        proposal = _propose(context, flocks, layer, neuron, options, judged)
         context.commit(layer, neuron, proposal.weights)
         tell(layer, neuron)
 
@@ -110,11 +109,10 @@ def _proposals(context: Context, flocks: Flocks, layer: int, options: Options) -
     Returns:
         What each of them would like to become.
     """
-    candidates = _candidates(context, flocks, layer, options)
-    responses = context.responses(layer, candidates)
+    judged = context.judge_layer(layer, _candidates(context, flocks, layer, options))
     return [
-        _propose(context, flocks, layer, neuron, options, candidates, responses)
-        for neuron in range(candidates.shape[1])
+        _propose(context, flocks, layer, neuron, options, judged[:, neuron])
+        for neuron in range(judged.shape[1])
     ]
 
 
