@@ -30,7 +30,7 @@ class Search(NamedTuple):
         history: The run after the cut, with records ``"accuracy"`` and ``"alive edges"``, ...
     """
 
-    masks: Masks
+    masks: dict[str, Tensor]
     history: History
 
 

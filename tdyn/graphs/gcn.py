@@ -194,7 +194,7 @@ class GCN:
             params: Parameters; pruned weights are zeros.
             edges: Mask or weight of each edge; by default ones.
             degrees: Whether degrees are those of the masked graph or of the whole one.
-            keep: Factors of the hidden features at :attr:`rows` (dropout).
+            keep: Factors of the hidden features at ``rows`` (dropout).
 
         Returns:
             One row a training node, in the order of ``graph.train``.
