@@ -73,7 +73,7 @@ def nlgp(
     elif math.isinf(gain):
         x = torch.where(z < 0, -1.0, 1.0).to(z)
     else:
-        x = torch.erf(z * (gain / math.sqrt(2))) / math.sqrt(2 / math.pi * math.asin(a))
+        x = z.mul_(gain / math.sqrt(2)).erf_().div_(math.sqrt(2 / math.pi * math.asin(a)))
     return x, y
 
 
@@ -203,7 +203,10 @@ def _fields(
     axes, roots = tuple(range(1, 1 + len(grid))), _roots(grid, lengths, gain, power).to(dtype)
     if n == 0:  # which the transform would refuse
         return noise.reshape(0, torch.Size(grid).numel()), y
-    spectrum = torch.fft.rfftn(noise, dim=axes) * (roots if len(roots) == 1 else roots[y])
+    roots = roots if len(roots) == 1 else roots[y]
+    if len(grid) == 1:  # the general transforms have overhead
+        return torch.fft.irfft(torch.fft.rfft(noise).mul_(roots), n=grid[0]), y
+    spectrum = torch.fft.rfftn(noise, dim=axes).mul_(roots)
     return torch.fft.irfftn(spectrum, s=grid, dim=axes).reshape(n, -1), y
 
 
