@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from tdyn.graphs.gcn import GCN, Degrees
-from tdyn.graphs.sparse import Pattern, pattern, product
+from tdyn.graphs.sparse import Constant, pattern, product
 
 __all__ = ["FixedEdges"]
 
@@ -40,7 +40,8 @@ class FixedEdges:
     ) -> None:
         self.net = net
         self._entries = net.coefficients(edges, degrees).detach()
-        self._sparse: tuple[Tensor, Pattern] | None = None
+        self._sparse: Constant | None = None
+        self._outer = Constant(self._entries, net._patterns["outer"])
         if net._words is None:
             self._mixed = product(self._entries, net.graph.x, net._patterns["all"])
             self._inner = self._mixed[net.rows]
@@ -62,10 +63,9 @@ class FixedEdges:
         if self._sparse is None:
             hidden = (self._inner @ params["W1"].mT).relu()
         else:
-            hidden = product(self._sparse[0], params["W1"].mT.contiguous(), self._sparse[1]).relu()
+            hidden = self._sparse(params["W1"].mT.contiguous()).relu()
         hidden = hidden if keep is None else hidden * keep
-        outer = self.net._patterns["outer"]
-        return product(self._entries, hidden @ params["W2"].mT, outer)
+        return self._outer(hidden @ params["W2"].mT)
 
     def logits(self, params: Mapping[str, Tensor]) -> Float[Tensor, "nodes classes"]:
         """Return the logits of all nodes.
@@ -84,8 +84,8 @@ class FixedEdges:
         return product(self._entries, hidden @ params["W2"].mT, whole)
 
 
-def _mixed(entries: Tensor, net: GCN) -> tuple[Tensor, Pattern]:
-    r"""Return :math:`\hat A X` at the receptive rows, as values and pattern."""
+def _mixed(entries: Tensor, net: GCN) -> Constant:
+    r"""Return :math:`\hat A X` at the receptive rows."""
     inner = net._patterns["inner"]
     left = csr_array(
         (entries[inner.order].numpy(), inner.columns.numpy(), inner.rows.numpy()), inner.shape
@@ -95,4 +95,5 @@ def _mixed(entries: Tensor, net: GCN) -> tuple[Tensor, Pattern]:
     values = torch.from_numpy(np.asarray(mixed.data))
     places = mixed.tocoo()
     row, column = (torch.from_numpy(np.asarray(i)).long() for i in (places.row, places.col))
-    return values, pattern(row, column, torch.arange(len(values)), (mixed.shape[0], mixed.shape[1]))
+    where = pattern(row, column, torch.arange(len(values)), (mixed.shape[0], mixed.shape[1]))
+    return Constant(values, where)

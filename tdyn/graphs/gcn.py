@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 from tdyn import inits
 from tdyn.data import Graph
 from tdyn.graphs.field import receptive_rows
-from tdyn.graphs.sparse import Pattern, pattern, product
+from tdyn.graphs.sparse import Constant, Pattern, pattern, product
 from tdyn.nets import Params
 
 __all__ = ["GCN", "Degrees"]
@@ -59,7 +59,7 @@ class GCN:
     rows: Tensor = field(init=False, repr=False)
     _loops: Tensor = field(init=False, repr=False)
     _patterns: dict[str, Pattern] = field(init=False, repr=False)
-    _words: tuple[Tensor, Pattern] | None = field(init=False, repr=False)
+    _words: Constant | None = field(init=False, repr=False)
     _whole: Tensor = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -82,7 +82,7 @@ class GCN:
         if where.shape[1] < 0.2 * graph.x.numel():
             order = torch.arange(where.shape[1])
             size = (graph.nodes, graph.x.shape[1])
-            words = graph.x[where[0], where[1]], pattern(where[0], where[1], order, size)
+            words = Constant(graph.x[where[0], where[1]], pattern(where[0], where[1], order, size))
         for name, value in (
             ("rows", rows), ("_loops", loops), ("_patterns", patterns), ("_words", words)
         ):  # fmt: skip
@@ -207,4 +207,4 @@ class GCN:
     def _first(self, params: Mapping[str, Tensor]) -> Tensor:
         if self._words is None:
             return self.graph.x @ params["W1"].mT
-        return product(self._words[0], params["W1"].mT.contiguous(), self._words[1])
+        return self._words(params["W1"].mT.contiguous())

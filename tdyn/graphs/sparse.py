@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-__all__ = ["Pattern", "pattern", "product"]
+__all__ = ["Constant", "Pattern", "pattern", "product"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,3 +137,42 @@ def product(
         [[3.0], [10.0]]
     """
     return _Product.apply(values, dense, where)
+
+
+class _ConstantProduct(torch.autograd.Function):
+    """The product with a matrix that needs no gradient and is stored with its transpose."""
+
+    @staticmethod
+    def forward(ctx: Any, dense: Tensor, matrix: Tensor, transposed: Tensor) -> Tensor:
+        ctx.transposed = transposed
+        return matrix @ dense
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.transposed @ grad.contiguous(), None, None
+
+
+class Constant:
+    """A sparse matrix whose entries stay as they are, so that nothing is sorted at each product.
+
+    Args:
+        values: Values of the entries.
+        where: Where the entries stand.
+
+    Example:
+        >>> p = pattern(torch.tensor([1, 0]), torch.tensor([0, 2]), torch.tensor([0, 1]), (2, 3))
+        >>> Constant(torch.tensor([10.0, 1.0]), p)(torch.tensor([[1.0], [2.0], [3.0]])).tolist()
+        [[3.0], [10.0]]
+    """
+
+    def __init__(self, values: Float[Tensor, " values"], where: Pattern) -> None:
+        fixed = values.detach()
+        self._matrix = _matrix(where.rows, where.columns, fixed[where.order], where.shape)
+        self._transposed = _matrix(
+            where.t_rows, where.t_columns, fixed[where.t_order], where.shape[::-1]
+        )
+
+    def __call__(self, dense: Float[Tensor, "columns width"]) -> Float[Tensor, "rows width"]:
+        """Return the product; only the dense factor gets a gradient."""
+        return _ConstantProduct.apply(dense, self._matrix, self._transposed)
