@@ -47,6 +47,16 @@ def long_cells(notebook: NotebookNode) -> list[int]:
     ]
 
 
+def repeated_ids(text: str) -> list[str]:
+    """Return the labels, names of still and moving figures, and bets that a page has twice."""
+    patterns = (
+        r"^\(([\w:.-]+)\)=\s*$", r"^:(?:label|name): ([\w:.-]+)\s*$",
+        r"figure: {name: ([\w:.-]+)", r'^\s*name="([\w-]+)",\s*$',
+    )  # fmt: skip
+    found = [label for p in patterns for label in re.findall(p, text, flags=re.MULTILINE)]
+    return sorted({label for label in found if found.count(label) > 1})
+
+
 def _moves(name: str) -> bool:
     """Tell whether a function of tdyn.plots returns a figure that describes itself."""
     function = getattr(plots, name, None)
@@ -212,6 +222,11 @@ def test_cells_are_short(path: Path) -> None:
 
 
 @each_chapter
+def test_ids_are_unique(path: Path) -> None:
+    assert repeated_ids(_text(path)) == []
+
+
+@each_chapter
 def test_figures_are_described(path: Path) -> None:
     assert undescribed_figures(jupytext.read(path)) == []
 
@@ -372,6 +387,12 @@ def test_places_spelling_and_header_noise_are_noticed() -> None:
     assert british(text) == ["colour", "initialised"]
     assert header_noise("---\njupytext_version: 1.16\n---\n") == ["jupytext_version"]
     assert header_noise("# no header\njupytext_version\n") == []
+
+
+def test_a_repeated_id_is_seen() -> None:
+    box = ":::{prf:lemma} One\n:label: one\n:::\n"
+    assert repeated_ids(box + '    name="one",\n') == ["one"]
+    assert repeated_ids(box + "(two)=\n") == []
 
 
 def test_disagreeing_versions_are_noticed() -> None:
