@@ -5,6 +5,7 @@ Run ``python -m benchmarks swarm``. One thread; every ratio comes from one run.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import warnings
@@ -27,7 +28,7 @@ def looped(
     scores = []
     with torch.no_grad():
         for layer, flock in zip(layers, candidates, strict=True):
-            values = torch.empty(flock.shape[:2])
+            values = torch.empty(flock.shape[:2], dtype=x.dtype)
             for i, particles in enumerate(flock):
                 weight, bias = layer.weight[i].clone(), layer.bias[i].clone()
                 for p, particle in enumerate(particles):
@@ -49,7 +50,9 @@ def cached(
 
 def modules(params: nets.Params) -> nn.Sequential:
     """Build the same network from layers."""
-    first, last = (nn.Linear(*params[f"W{layer}"].shape[::-1]) for layer in (1, 2))
+    first, last = (
+        nn.Linear(*params[f"W{layer}"].shape[::-1], dtype=params["W1"].dtype) for layer in (1, 2)
+    )
     with torch.no_grad():
         for number, layer in enumerate((first, last), start=1):
             layer.weight.copy_(params[f"W{number}"])
@@ -58,12 +61,13 @@ def modules(params: nets.Params) -> nn.Sequential:
 
 
 def case(x: Tensor, hidden: int, classes: int, particles: int = 10) -> tuple:
-    """Return a network, its parameters and candidates for all its neurons."""
+    """Return a network, its parameters and candidates for all its neurons, of the type of ``x``."""
     net = nets.MLP((x.shape[1], hidden, classes), activation=torch.tanh)
-    params = inits.initialize(net, inits.uniform, seed=0, bias=inits.uniform)
+    params = inits.initialize(net, inits.uniform, seed=0, bias=inits.uniform, dtype=x.dtype)
     generator = torch.Generator().manual_seed(1)
     candidates = [
-        torch.randn(width, particles, fan_in + 1, generator=generator) / math.sqrt(fan_in)
+        torch.randn(width, particles, fan_in + 1, generator=generator, dtype=x.dtype)
+        / math.sqrt(fan_in)
         for fan_in, width in ((x.shape[1], hidden), (hidden, classes))
     ]
     return net, params, candidates
@@ -81,14 +85,18 @@ def scoring() -> None:
     """Compare the cache with the loop, for two losses and three data sets."""
     print("all particles of all neurons once, k = 10: cached scores against a loop of passes")
     print(
-        f"{'data':>14} {'net':>10} {'loss':>6} {'loop':>10} {'cached':>10} {'ratio':>7} {'diff':>8}"
+        f"{'data':>14} {'net':>10} {'bits':>4} {'loss':>6} {'loop':>10} {'cached':>10} "
+        f"{'ratio':>7} {'diff':>8}"
     )
-    tables = (("iris", data.iris(), 8, 3), ("breast cancer", data.breast_cancer(), 8, 2),
-              ("digits", data.digits(), 16, 10), ("digits", data.digits(), 64, 10))  # fmt: skip
-    for name, (x, y), hidden, classes in tables:
+    tables = (("iris", data.iris, 8, 3), ("breast cancer", data.breast_cancer, 8, 2),
+              ("digits", data.digits, 16, 10), ("digits", data.digits, 64, 10))  # fmt: skip
+    for (name, table, hidden, classes), dtype in itertools.product(
+        tables, (torch.float64, torch.float32)
+    ):
+        x, y = table(dtype)
         x = (x - x.mean(0)) / x.std(0).clamp_min(1e-3)
         net, params, candidates = case(x, hidden, classes)
-        module, hot = modules(params), nn.functional.one_hot(y, classes).float()
+        module, hot = modules(params), nn.functional.one_hot(y, classes).to(dtype)
         for label, goal, ours, theirs in (
             ("CE", y, losses.cross_entropy, nn.CrossEntropyLoss()),
             ("MSE", hot, losses.mse, Squares()),
@@ -100,8 +108,11 @@ def scoring() -> None:
             slow = seconds(partial(looped, module, x, goal, candidates, theirs))
             fast = seconds(partial(cached, net, params, x, goal, candidates, ours), 7)
             shape = "-".join(map(str, net.widths))
-            print(f"{name:>14} {shape:>10} {label:>6} {slow * 1e3:>7.1f} ms {fast * 1e3:>7.2f} ms "
-                  f"{slow / fast:>6.1f}x {off:>8.1e}")  # fmt: skip
+            bits = torch.finfo(dtype).bits
+            print(
+                f"{name:>14} {shape:>10} {bits:>4} {label:>6} {slow * 1e3:>7.1f} ms "
+                f"{fast * 1e3:>7.2f} ms {slow / fast:>6.1f}x {off:>8.1e}"
+            )
 
 
 def against_pyswarms() -> None:
