@@ -207,7 +207,6 @@ def pyswarms_path(positions, velocities, steps, options, seed):
 
 @pytest.mark.parametrize("rule", [swarm.constricted(), swarm.inertia(0.9, 0.5, 0.3)])
 def test_the_trajectory_is_that_of_pyswarms(rule):
-    pytest.importorskip("pyswarms")
     x, v = normal(7, 4), normal(7, 4, seed=1)
     options = {"w": rule.omega, "c1": rule.c1, "c2": rule.c2}
     path, costs, cost, best = pyswarms_path(x.numpy(), v.numpy(), 20, options, seed=5)
