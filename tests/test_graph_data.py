@@ -82,7 +82,7 @@ def test_graph_is_symmetric_sorted_balanced_and_reproducible():
     assert data.csbm(seed=0, dtype=torch.float64).x.dtype == torch.float64
 
 
-def test_a_million_edges_are_drawn_quickly():
+def test_a_million_edges_are_drawn():
     g = data.csbm(100_000, 4, seed=0, features=4)
     assert abs(g.edges.shape[1] - 1e6) < 6e3
     assert abs(g.same_class.double().mean().item() - 0.7) < 0.005
