@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
-from pathlib import Path
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from mutation import broken
 from scipy import integrate, stats
 
 from tdyn import data, fields
+from tdyn.data import stationary
 
 F64 = torch.float64
 GAINS = [0.0, 0.5, 1.0, 3.0, 100.0, math.inf]
@@ -67,10 +67,45 @@ def test_clipped_share():
         data.nlgp_covariance((12, 12), xi=5.0, gain=1.0)
 
 
+@pytest.fixture
+def small_grids(monkeypatch):
+    """Send small grids by the product with a root, or by one Fourier transform of drawn waves."""
+
+    def choose(way):
+        monkeypatch.setattr(stationary, "SMALL", {"product": 10**6, "waves": 0}[way])
+        stationary._filters.cache_clear()
+
+    yield choose
+    stationary._filters.cache_clear()
+
+
+@pytest.mark.parametrize("grid", [1, 2, 3, 6, 7, (2, 2), (3, 4), (4, 3), (1, 5), (2, 3, 3)])
+@pytest.mark.parametrize("way", ["product", "waves"])
+def test_every_shape_of_grid_gets_its_covariance(grid, way, small_grids):
+    """Even and odd sides, one pixel, three axes: among waves some columns are their own mates."""
+    small_grids(way)
+    n = 100_000
+    x, _ = data.gaussian_clone(n, grid, xi=0.8, gain=2.0, seed=11, dtype=F64)
+    want = data.nlgp_covariance(grid, xi=0.8, gain=2.0)
+    assert (x.T @ x / n - want).abs().max() < 5.5 * math.sqrt(2 / n)
+    assert x.mean(0).abs().max() < 5 / math.sqrt(n)
+
+
+def test_a_large_grid_goes_by_waves_and_has_its_covariance():
+    x, y = data.nlgp(8000, (16, 16), xi=(1.0, 2.0), gain=3.0, seed=2, dtype=F64)
+    for label, xi in enumerate((1.0, 2.0)):
+        own = x[y == label]
+        want = data.nlgp_covariance((16, 16), xi=xi, gain=3.0)
+        assert (own.T @ own / len(own) - want).abs().max() < 6 * math.sqrt(2 / len(own))
+    assert data.nlgp(0, (16, 16), xi=(1.0, 2.0), gain=3.0, seed=2)[0].shape == (0, 256)
+
+
 @pytest.mark.parametrize("gain", GAINS)
 @pytest.mark.parametrize("make", [data.nlgp, data.gaussian_clone])
 @pytest.mark.parametrize("grid", [9, (4, 5)])
-def test_samples_have_the_covariance_of_their_class(make, gain, grid):
+@pytest.mark.parametrize("way", ["product", "waves"])
+def test_samples_have_the_covariance_of_their_class(make, gain, grid, way, small_grids):
+    small_grids(way)
     n, lengths = 60_000, (0.6, 1.2)
     x, y = make(n, grid, xi=lengths, gain=gain, seed=3, dtype=F64)
     for label, xi in enumerate(lengths):
@@ -200,43 +235,46 @@ def test_textures():
 # ---- a broken copy must be caught ----------------------------------------------------------------
 
 MUTANTS = [
-    ("2 / math.pi * math.asin(a)", "math.asin(a)"),
-    ("gain * gain / (1 + gain * gain)", "gain / (1 + gain)"),
-    ("gain / math.sqrt(2)", "gain"),
-    ("torch.minimum(d, side - d)", "d"),
-    ("** power)", "** 1)"),
-    ("clipped / clipped.mean()", "clipped / clipped.sum()"),
-    (".clamp(min=0).sqrt()", ".clamp(min=0)"),
-    ("roots if len(roots) == 1 else roots[y]", "roots[:1]"),
-    ("torch.arcsin(a * row", "(a * row"),
+    ("images", "2 / math.pi * math.asin(saturation(gain))", "math.asin(saturation(gain))"),
+    ("images", "gain / math.sqrt(2)", "gain"),
+    ("stationary", "gain * gain / (1 + gain * gain)", "gain / (1 + gain)"),
+    ("stationary", "torch.minimum(d, side - d)", "d"),
+    ("stationary", "** law.power)", "** 1)"),
+    ("stationary", "clipped / clipped.mean()", "clipped / clipped.sum()"),
+    ("stationary", ".clamp(min=0).sqrt()", ".clamp(min=0)"),
+    ("stationary", "filters if len(filters) == 1 else filters[y]", "filters[:1]"),
+    ("stationary", "noise[own] @ root", "noise[own] @ roots[0]"),
+    ("stationary", "torch.arcsin(a * row", "(a * row"),
+    ("stationary", "roots *= math.sqrt(d)", "roots *= d"),
+    ("stationary", "roots[..., inside] /= math.sqrt(2)", "pass"),
+    ("stationary", "slice(1, (law", "slice(0, (law"),
+    ("stationary", "(law.grid[-1] + 1) // 2", "None"),
 ]
 
 
-def agrees(module):
-    """The sample covariance of two classes, and their variance, are right."""
-    good = True
-    for make in (module.nlgp, module.gaussian_clone):
-        x, y = make(40_000, 12, xi=(1.0, 2.0), gain=2.0, seed=0, dtype=F64)
-        for label, xi in enumerate((1.0, 2.0)):
-            own = x[y == label]
-            want = np.arcsin(0.8 * by_definition(12, xi, 2.0)[0]) / np.arcsin(0.8)
-            good &= bool(np.abs((own.T @ own / len(own)).numpy() - want).max() < 0.05)
+def agrees(package):
+    """The sample covariance of two classes, and their variance, are right on both ways."""
+    module, good = package.stationary, True
+    for make, small in product((package.nlgp, package.gaussian_clone), (0, 160)):
+        module.SMALL = small
+        module._filters.cache_clear()
+        for grid, lengths in ((12, (1.0, 2.0)), (4, (0.3, 0.9))):
+            x, y = make(40_000, grid, xi=lengths, gain=2.0, seed=0, dtype=F64)
+            for label, xi in enumerate(lengths):
+                own = x[y == label]
+                want = np.arcsin(0.8 * by_definition(grid, xi, 2.0)[0]) / np.arcsin(0.8)
+                good &= bool(np.abs((own.T @ own / len(own)).numpy() - want).max() < 0.05)
+    module._filters.cache_clear()
     return good
 
 
-@pytest.mark.parametrize(("old", "new"), MUTANTS)
-def test_a_broken_copy_is_caught(old, new, tmp_path):
-    source = Path(sys.modules["tdyn.data.images"].__file__).read_text(encoding="utf-8")
-    assert source.count(old) == 1
-    path = tmp_path / "broken_images.py"
-    path.write_text(source.replace(old, new), encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("broken_images", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    try:
-        caught = not agrees(module)
-    except ValueError:
-        caught = True
+@pytest.mark.parametrize(("module", "old", "new"), MUTANTS)
+def test_a_broken_copy_is_caught(module, old, new, tmp_path):
+    with broken(data, module, old, new, tmp_path) as copy:
+        try:
+            caught = not agrees(copy)
+        except ValueError:
+            caught = True
     assert caught
 
 

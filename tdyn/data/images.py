@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from tdyn.data.stationary import Law, apart, covariance_row, fields, saturation
 
 __all__ = ["gaussian_clone", "nlgp", "nlgp_covariance"]
 
@@ -65,16 +66,14 @@ def nlgp(
     Source:
         :cite:t:`ingrosso2022convolutional`
     """
-    grid, lengths = _checked(n, grid, xi, gain, power)
-    z, y = _fields(n, grid, lengths, 0.0, seed, power, dtype)
-    a = _saturation(gain)
+    law = _checked(n, grid, xi, gain, power)
     if gain == 0:
-        x = z
-    elif math.isinf(gain):
-        x = torch.where(z < 0, -1.0, 1.0).to(z)
-    else:
-        x = z.mul_(gain / math.sqrt(2)).erf_().div_(math.sqrt(2 / math.pi * math.asin(a)))
-    return x, y
+        return fields(n, law, seed, dtype)
+    if math.isinf(gain):
+        z, y = fields(n, law, seed, dtype)
+        return torch.where(z < 0, -1.0, 1.0).to(z), y
+    z, y = fields(n, law, seed, dtype, scale=gain / math.sqrt(2))
+    return z.erf().div_(math.sqrt(2 / math.pi * math.asin(saturation(gain)))), y
 
 
 def gaussian_clone(
@@ -114,8 +113,8 @@ def gaussian_clone(
     Source:
         :cite:t:`ingrosso2022convolutional`
     """
-    grid, lengths = _checked(n, grid, xi, gain, power)
-    return _fields(n, grid, lengths, gain, seed, power, dtype)
+    law = _checked(n, grid, xi, gain, power)
+    return fields(n, law._replace(gain=gain), seed, dtype)
 
 
 def nlgp_covariance(
@@ -141,78 +140,11 @@ def nlgp_covariance(
         >>> nlgp_covariance(4, xi=1.0, gain=0.0)[0].round(decimals=3)
         tensor([1.0000, 0.3680, 0.0180, 0.3680], dtype=torch.float64)
     """
-    grid, (length,) = _checked(0, grid, (xi,), gain, power)
-    row = _row(grid, length, gain, power)
-    steps = torch.cartesian_prod(*[torch.arange(side) for side in grid]).reshape(-1, len(grid))
-    apart = (steps[None] - steps[:, None]) % torch.tensor(grid)
-    return row[tuple(apart.unbind(-1))]
+    law = _checked(0, grid, xi, gain, power)._replace(gain=gain)
+    return covariance_row(law, *law.lengths).flatten()[apart(law.grid)]
 
 
-def _saturation(gain: float) -> float:
-    return 1.0 if math.isinf(gain) else gain * gain / (1 + gain * gain)
-
-
-def _row(grid: tuple[int, ...], xi: float, gain: float, power: float) -> Tensor:
-    """Return the covariance with pixel 0.
-
-    Returns:
-        Numbers ``(*grid,)``.
-
-    Raises:
-        ValueError: If too much would be clipped.
-    """
-    row = torch.ones((), dtype=torch.float64)
-    for side in grid:
-        d = torch.arange(side, dtype=torch.float64)
-        row = row.unsqueeze(-1) * torch.exp(-((torch.minimum(d, side - d) / xi) ** power))
-    spectrum = torch.fft.fftn(row).real
-    clipped = spectrum.clamp(min=0)
-    if (clipped - spectrum).sum() > 0.03 * clipped.numel():
-        raise ValueError(f"xi = {xi} is too long for the grid {grid}: no such covariance exists")
-    row = torch.fft.ifftn(clipped / clipped.mean()).real
-    a = _saturation(gain)
-    return row if a == 0 else torch.arcsin(a * row.clamp(-1, 1)) / math.asin(a)
-
-
-@lru_cache(maxsize=64)
-def _roots(grid: tuple[int, ...], lengths: tuple[float, ...], gain: float, power: float) -> Tensor:
-    """Return the roots of the eigenvalues, one row a class; never changed by anyone."""
-    rows = torch.stack([_row(grid, xi, gain, power) for xi in lengths])
-    return torch.fft.rfftn(rows, dim=tuple(range(1, rows.ndim))).real.clamp(min=0).sqrt()
-
-
-def _fields(
-    n: int,
-    grid: tuple[int, ...],
-    lengths: tuple[float, ...],
-    gain: float,
-    seed: int,
-    power: float,
-    dtype: torch.dtype | None,
-) -> tuple[Tensor, Tensor]:
-    """Filter white noise by the square root of the covariance, with Fourier transforms.
-
-    Returns:
-        Fields and classes.
-    """
-    dtype, generator = dtype or torch.get_default_dtype(), torch.Generator().manual_seed(seed)
-    y = torch.zeros(n, dtype=torch.long)
-    if len(lengths) > 1:
-        y = (torch.arange(n) % len(lengths))[torch.randperm(n, generator=generator)]
-    noise = torch.randn(n, *grid, generator=generator, dtype=dtype)
-    axes, roots = tuple(range(1, 1 + len(grid))), _roots(grid, lengths, gain, power).to(dtype)
-    if n == 0:  # which the transform would refuse
-        return noise.reshape(0, torch.Size(grid).numel()), y
-    roots = roots if len(roots) == 1 else roots[y]
-    if len(grid) == 1:  # the general transforms have overhead
-        return torch.fft.irfft(torch.fft.rfft(noise).mul_(roots), n=grid[0]), y
-    spectrum = torch.fft.rfftn(noise, dim=axes).mul_(roots)
-    return torch.fft.irfftn(spectrum, s=grid, dim=axes).reshape(n, -1), y
-
-
-def _checked(
-    n: int, grid: Grid, xi: float | Sequence[float], gain: float, power: float
-) -> tuple[tuple[int, ...], tuple[float, ...]]:
+def _checked(n: int, grid: Grid, xi: float | Sequence[float], gain: float, power: float) -> Law:
     grid = (grid,) if isinstance(grid, int) else tuple(grid)
     lengths = tuple(xi) if isinstance(xi, Sequence) else (xi,)
     if n < 0 or not grid or any(side < 1 for side in grid):
@@ -221,4 +153,4 @@ def _checked(
         raise ValueError(f"correlation lengths must be positive and finite, got {xi}")
     if not gain >= 0 or not 0 < power <= 2:
         raise ValueError(f"gain must be >= 0 and power in (0, 2], got {gain} and {power}")
-    return grid, lengths
+    return Law(grid, lengths, power)
