@@ -14,7 +14,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from benchmarks.timing import seconds
+from benchmarks.timing import in_turns, seconds
 from tdyn import data, graphs, losses
 
 
@@ -66,14 +66,18 @@ def networks() -> None:
         params = {k: p.requires_grad_(True) for k, p in net.initialize(0).items()}
         edges = torch.ones(graph.edges.shape[1], requires_grad=True)
         view, leaves = graphs.FixedEdges(net), list(params.values())
-        calls = [
-            geometric(graph, hidden, False),
-            geometric(graph, hidden, True),
-            step_of(graph, lambda n=net, p=params: n(p, degrees="fixed")[graph.train], leaves),
-            step_of(graph, lambda v=view, p=params: v.train_logits(p), leaves),
-            step_of(graph, lambda n=net, p=params, e=edges: n.train_logits(p, e), [*leaves, edges]),
-        ]
-        t = [1e3 * seconds(c) for c in calls]
+        calls = {
+            "dense": geometric(graph, hidden, False),
+            "CSR": geometric(graph, hidden, True),
+            "whole": step_of(
+                graph, lambda n=net, p=params: n(p, degrees="fixed")[graph.train], leaves
+            ),
+            "field": step_of(graph, lambda v=view, p=params: v.train_logits(p), leaves),
+            "mask": step_of(
+                graph, lambda n=net, p=params, e=edges: n.train_logits(p, e), [*leaves, edges]
+            ),
+        }
+        t = [1e3 * spent for spent in in_turns(calls, 10).values()]
         print(
             f"{hidden:>6} {t[0]:>9.2f} {t[1]:>9.2f} {t[2]:>8.2f} {t[0] / t[2]:>6.1f}x "
             f"{t[3]:>8.2f} {t[0] / t[3]:>6.1f}x {t[4]:>12.2f}"
@@ -91,8 +95,11 @@ def penalties() -> None:
     print(f"{'E':>6} {'all pairs':>12} {'sorted':>12} {'ratio':>8}")
     for n in (1000, 5278, 10556):
         v = torch.randn(n, generator=torch.Generator().manual_seed(0)).requires_grad_(True)
-        slow = seconds(lambda v=v: torch.autograd.grad(pairs(v), v), 3)
-        fast = seconds(lambda v=v: torch.autograd.grad(graphs.mean_difference(v), v))
+        calls = {
+            "slow": lambda v=v: torch.autograd.grad(pairs(v), v),
+            "fast": lambda v=v: torch.autograd.grad(graphs.mean_difference(v), v),
+        }
+        slow, fast = in_turns(calls, 4).values()
         print(f"{n:>6} {slow * 1e3:>9.2f} ms {fast * 1e3:>9.3f} ms {slow / fast:>7.0f}x")
 
 

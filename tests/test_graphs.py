@@ -143,6 +143,25 @@ def test_product_passes_a_gradient_check():
     assert torch.autograd.gradcheck(lambda v, h: sparse.product(v, h, where), (values, dense))
 
 
+@pytest.mark.parametrize("index", [torch.int32, torch.int64])
+@pytest.mark.parametrize("dtype", [torch.float32, F64])
+@pytest.mark.parametrize("width", [1, 7, 64])
+def test_products_ignore_what_stands_in_fresh_memory(index, dtype, width, monkeypatch):
+    """The result is not cleared first, so no NaN that stands there may come through."""
+    g = torch.Generator().manual_seed(width)
+    dense = torch.randn(9, width, generator=g, dtype=dtype)
+    matrix = torch.randn(6, 9, generator=g, dtype=dtype)
+    matrix *= torch.rand(6, 9, generator=g) < 0.3
+    matrix[2] = 0.0
+    csr = matrix.to_sparse_csr()
+    parts = csr.crow_indices().to(index), csr.col_indices().to(index), csr.values()
+    poison = dense.new_full((6, width), torch.nan)
+    monkeypatch.setattr(torch.Tensor, "new_empty", lambda *_: poison)
+    product = sparse._times(sparse._matrix(*parts, (6, 9)), dense)
+    assert product is poison
+    torch.testing.assert_close(product, matrix @ dense)
+
+
 def test_a_graph_without_edges_is_a_perceptron():
     base = directed(0)
     graph = data.Graph(base.x, base.edges[:, :0], base.y, base.train, base.val, base.test)
@@ -272,6 +291,17 @@ def test_mean_difference_has_the_gradient_of_all_pairs():
     assert torch.allclose(fast, slow, atol=1e-12)
     with pytest.raises(ValueError, match="at least one"):
         graphs.mean_difference(torch.empty(0))
+
+
+def test_mean_difference_of_equal_values_and_other_types():
+    for dtype in (torch.float32, torch.bfloat16, F64):
+        v = torch.tensor([2.0, 2.0, -1.0, 2.0], dtype=dtype, requires_grad=True)
+        mean = graphs.mean_difference(v)
+        assert mean.dtype == dtype
+        assert mean.item() == pytest.approx(6 * 3 / 16, rel=1e-2)
+        (grad,) = torch.autograd.grad(mean, v)
+        assert grad.sum().item() == pytest.approx(0.0, abs=1e-6)  # a shift changes nothing
+        assert grad[2].item() == pytest.approx(-6 / 16, rel=1e-2)
 
 
 def test_operations_of_cora_by_hand():

@@ -122,7 +122,9 @@ class GCN:
         """
         generator = Generator().manual_seed(seed)
         dtype = self.graph.x.dtype
-        return {k: law(s, generator=generator, dtype=dtype) for k, s in self.shapes.items()}
+        params = {k: law(s, generator=generator, dtype=dtype) for k, s in self.shapes.items()}
+        # In memory the weights of one feature follow each other: sparse rows then read whole lines.
+        return {**params, "W1": params["W1"].mT.contiguous().mT}
 
     def coefficients(
         self, edges: Float[Tensor, " edges"] | None = None, degrees: Degrees = "masked"

@@ -76,6 +76,12 @@ def _matrix(rows: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, ...
     return torch.sparse_csr_tensor(rows, columns, values, shape, check_invariants=False)
 
 
+def _times(matrix: Tensor, dense: Tensor) -> Tensor:
+    # As ``matrix @ dense``, which fills a result with zeros and copies it before it starts; with
+    # ``beta=0`` what stands in the result is ignored.
+    return dense.new_empty(matrix.shape[0], dense.shape[1]).addmm_(matrix, dense, beta=0)
+
+
 with warnings.catch_warnings():
     # PyTorch says once in a process that this layout is in beta state.
     warnings.simplefilter("ignore")
@@ -89,7 +95,7 @@ class _Product(torch.autograd.Function):
     def forward(ctx: Any, values: Tensor, dense: Tensor, where: Pattern) -> Tensor:
         ctx.save_for_backward(values, dense)
         ctx.where = where
-        return _matrix(where.rows, where.columns, values[where.order], where.shape) @ dense
+        return _times(_matrix(where.rows, where.columns, values[where.order], where.shape), dense)
 
     @staticmethod
     @once_differentiable
@@ -108,7 +114,7 @@ class _Product(torch.autograd.Function):
             transposed = _matrix(
                 where.t_rows, where.t_columns, values[where.t_order], where.shape[::-1]
             )
-            for_dense = transposed @ grad
+            for_dense = _times(transposed, grad)
         return for_values, for_dense, None
 
 
@@ -145,12 +151,12 @@ class _ConstantProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, dense: Tensor, matrix: Tensor, transposed: Tensor) -> Tensor:
         ctx.transposed = transposed
-        return matrix @ dense
+        return _times(matrix, dense)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        return ctx.transposed @ grad.contiguous(), None, None
+        return _times(ctx.transposed, grad.contiguous()), None, None
 
 
 class Constant:
@@ -167,11 +173,14 @@ class Constant:
     """
 
     def __init__(self, values: Float[Tensor, " values"], where: Pattern) -> None:
-        fixed = values.detach()
-        self._matrix = _matrix(where.rows, where.columns, fixed[where.order], where.shape)
-        self._transposed = _matrix(
-            where.t_rows, where.t_columns, fixed[where.t_order], where.shape[::-1]
+        fixed, small = values.detach(), max(*where.shape, len(values)) < 2**31
+        # The kernels want short indices and would convert long ones at each product.
+        rows, columns, t_rows, t_columns = (
+            index.int() if small else index
+            for index in (where.rows, where.columns, where.t_rows, where.t_columns)
         )
+        self._matrix = _matrix(rows, columns, fixed[where.order], where.shape)
+        self._transposed = _matrix(t_rows, t_columns, fixed[where.t_order], where.shape[::-1])
 
     def __call__(self, dense: Float[Tensor, "columns width"]) -> Float[Tensor, "rows width"]:
         """Return the product; only the dense factor gets a gradient."""
