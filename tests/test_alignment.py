@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tdyn import _gal_iid, _one_step, _walsh, alignment, data, inits, losses, nets
+from tdyn import data, inits, losses, nets
 from tdyn.alignment import (
     CharacteristicFunction,
     discrete,
@@ -22,13 +22,17 @@ from tdyn.alignment import (
     gal_monte_carlo,
     gal_network,
     gaussian,
+    gradient,
+    iid,
     lattice_coefficient,
     neuron_coefficient,
+    one_step,
     one_step_accuracy,
     one_step_measured,
     perturbed_rademacher,
     resonance,
     uniform_perturbed,
+    walsh,
     walsh_coefficient,
     walsh_transform,
     width_for_accuracy,
@@ -433,7 +437,7 @@ def test_width_inverts_the_law(accuracy, d, gal):
 # ---- a broken copy must be caught --------------------------------------------------------------
 
 MUTANTS = [
-    (_walsh, "walsh_coefficient", closed_form_agrees, old, new)
+    (walsh, "walsh_coefficient", closed_form_agrees, old, new)
     for old, new in (
         ("2 * _comb_tooth(k - 2, d - k, -bias) + near", "_comb_tooth(k - 2, d - k, -bias) + near"),
         ("1 - bias) + _comb_tooth", "1 - bias) - _comb_tooth"),
@@ -443,7 +447,7 @@ MUTANTS = [
         ("Fraction(total, 2**d)", "Fraction(total, 2 ** (d - 1))"),
     )
 ] + [
-    (_walsh, "neuron_coefficient", integral_agrees, old, new)
+    (walsh, "neuron_coefficient", integral_agrees, old, new)
     for old, new in (
         ("sign = (-1) ** (k // 2 + 1)", "sign = (-1) ** (k // 2)"),
         ("(2 * total + origin)", "2 * total"),
@@ -452,9 +456,9 @@ MUTANTS = [
         ("total) * scale", "total)"),
         ("/ (1.01 *", "/ (0.3 *"),
     )
-    if old in inspect.getsource(_walsh)
+    if old in inspect.getsource(walsh)
 ] + [
-    (_gal_iid, "gal_iid", check, old, new)
+    (iid, "gal_iid", check, old, new)
     for check, old, new in (
         (gaussian_agrees, "(minus - plus) / 2, (minus + plus) / 2", "minus - plus, minus + plus"),
         (gaussian_agrees, "odd ** (k - 2)", "odd ** (k - 1)"),
@@ -467,7 +471,7 @@ MUTANTS = [
         (gaussian_agrees, "weight[0] = step", "weight[0] = 2 * step"),
     )
 ] + [
-    (_one_step, "one_step_accuracy", law_agrees, old, new)
+    (one_step, "one_step_accuracy", law_agrees, old, new)
     for old, new in (
         ("width * gal /", "width * gal * 2 /"),
         ("math.sqrt(width", "-math.sqrt(width"),
@@ -475,7 +479,7 @@ MUTANTS = [
         ("return d / 2", "return d"),
     )
 ] + [
-    (alignment, "gal_exhaustive", exhaustive_agrees, old, new)
+    (gradient, "gal_exhaustive", exhaustive_agrees, old, new)
     for old, new in (
         ("- loss(outputs, -batch[1])", "+ loss(outputs, -batch[1])"),
         ("-batch[1])) / 2", "-batch[1]))"),

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
-from tdyn import _jacobian_chunks as chunks
 from tdyn import data, inits, jacobian, losses, nets, optim
-from tdyn._jacobian_fast import FastTraining
+from tdyn.jacobian import chunks
+from tdyn.jacobian.fast import FastTraining
 from tdyn.train import train
 
 # torch itself compiles its forward-mode rules with a function that it deprecates.

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import roots_legendre
 
-from tdyn import _rank_counts, _rank_floor, data, inits, losses, nets, optim, rank, train
+from tdyn import data, inits, losses, nets, optim, rank, train
+from tdyn.rank import counts, floor
 
 F64 = torch.float64
 EPS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-6)
@@ -70,7 +71,7 @@ def ranks_agree(module):
 
 
 def test_ranks_equal_their_definitions():
-    assert ranks_agree(_rank_counts)
+    assert ranks_agree(counts)
 
 
 @settings(max_examples=60)
@@ -262,7 +263,7 @@ def floors_agree(module):
 
 
 def test_floor_equals_its_definition():
-    assert floors_agree(_rank_floor)
+    assert floors_agree(floor)
 
 
 def free_floors_agree(module):
@@ -289,7 +290,7 @@ def free_floors_agree(module):
 
 
 def test_feature_free_floor_equals_its_definition():
-    assert free_floors_agree(_rank_floor)
+    assert free_floors_agree(floor)
 
 
 def test_floor_never_exceeds_the_loss_while_training():
@@ -396,7 +397,7 @@ def test_structure_raises_the_last_rank():
 # ---- a broken copy must be caught ---------------------------------------------------------------
 
 MUTANTS = [
-    (_rank_counts, ranks_agree, old, new)
+    (counts, ranks_agree, old, new)
     for old, new in (
         ("sigma.unsqueeze(-2) > limits.sqrt()", "sigma.unsqueeze(-2) > limits"),
         ("shares / (shares +", "limits.unsqueeze(-1) / (shares +"),
@@ -406,7 +407,7 @@ MUTANTS = [
         ("participation(eigenvalues),", "participation(sigma),"),
     )
 ] + [
-    (_rank_floor, floors_agree, old, new)
+    (floor, floors_agree, old, new)
     for old, new in (
         ("f = f - bias.double()", "f = f + bias.double()"),
         ("_tails(lam * (w @ q)", "_tails((w @ q)"),
@@ -417,7 +418,7 @@ MUTANTS = [
         ("distance.gather(-1, count)", "distance.gather(-1, (count + 1).clamp(max=12))"),
     )
 ] + [
-    (_rank_floor, free_floors_agree, old, new)
+    (floor, free_floors_agree, old, new)
     for old, new in (
         ("centered = phi -", "centered = phi + 0 *"),
         ("lam = modes(f - (w * f)", "lam = modes(f - 0 * (w * f)"),

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from tdyn import _relu_cells, _relu_exact, _relu_inactive, inits, nets, relu
-from tdyn._relu_exact import inactive_exactly
-from tdyn.relu import inactive, sign_variants, stably_inactive
+from tdyn import inits, nets, relu
+from tdyn.relu import activity, cells, exact, inactive, sign_variants, stably_inactive
+from tdyn.relu.exact import inactive_exactly
 
 F64 = torch.float64
 
@@ -225,7 +225,7 @@ def test_batches_equal_single_neurons():
 def test_large_batches_are_cut_into_pieces(monkeypatch):
     args = normal(50, 3, 2), normal(50, 3), -normal(50, 4, 3).abs(), normal(50, 4)
     whole_batch = stably_inactive(*args)
-    monkeypatch.setattr(_relu_inactive, "_NUMBERS", 500)
+    monkeypatch.setattr(activity, "_NUMBERS", 500)
     assert torch.equal(stably_inactive(*args), whole_batch)
 
 
@@ -572,12 +572,12 @@ MUTATIONS = [
 
 
 def test_the_decision_passes_its_own_check():
-    assert agrees(_relu_cells.decide, _relu_cells.points)
+    assert agrees(cells.decide, cells.points)
 
 
 @pytest.mark.parametrize(("old", "new"), MUTATIONS)
 def test_mutations_of_the_decision_are_caught(old, new):
-    copy = broken(_relu_cells, old, new)
+    copy = broken(cells, old, new)
     assert not agrees(copy.decide, copy.points)
 
 
@@ -593,7 +593,7 @@ def test_mutations_of_the_decision_are_caught(old, new):
     ],
 )
 def test_mutations_of_the_integer_test_are_caught(old, new):
-    copy = broken(_relu_exact, old, new)
+    copy = broken(exact, old, new)
     cases = [[v.tolist() for v in case] for case in adversarial().values()]
     generator = torch.Generator().manual_seed(1)
     for _ in range(400):

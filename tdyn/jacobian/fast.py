@@ -27,9 +27,9 @@ import torch
 from torch import Tensor
 
 from tdyn import losses
-from tdyn._jacobian_linear import Coefficients
-from tdyn._jacobian_step import Step, with_ones
 from tdyn.elementwise import derivative, second_derivative
+from tdyn.jacobian.linear import Coefficients
+from tdyn.jacobian.step import Step, with_ones
 from tdyn.nets import MLP, Params
 from tdyn.optim import Optimizer
 

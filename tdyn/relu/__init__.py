@@ -10,16 +10,14 @@ every input (:func:`inactive`), and off for every input in a whole neighborhood 
 (:func:`born_dead`).
 """
 
-from __future__ import annotations
-
-from tdyn._relu_birth import (
+from tdyn.relu.activity import inactive, stably_inactive
+from tdyn.relu.birth import (
     born_dead_monte_carlo,
     dead_at_input_probability,
     functional_dimension,
 )
-from tdyn._relu_inactive import inactive, stably_inactive
-from tdyn._relu_networks import born_dead, dead_layer, dead_on
-from tdyn._relu_random import (
+from tdyn.relu.networks import born_dead, dead_layer, dead_on
+from tdyn.relu.population import (
     Estimate,
     sign_variants,
     stably_inactive_monte_carlo,

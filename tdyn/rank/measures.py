@@ -1,16 +1,4 @@
-r"""How many of a layer's neurons are usefully different?
-
-The neurons of the last hidden layer are functions :math:`\phi_1,\dots,\phi_n` of the input; the
-output is a linear combination of them. Their Gram matrix over inputs :math:`x_k` with weights
-:math:`w_k` (the mean by default) and its eigenvalues are
-
-.. math:: M_{ij}=\sum_k w_k\,\phi_i(x_k)\,\phi_j(x_k),\qquad \lambda_1\ge\dots\ge\lambda_n\ge 0.
-
-The *ε-rank* is the number of eigenvalues above ε. Everything here comes from one singular value
-decomposition of :math:`\mathrm{diag}(\sqrt w)\,\Phi` in float64, batched over all leading axes, and
-never from the Gram matrix itself, whose small eigenvalues drown in rounding errors. The floors
-under the loss that follow from a low rank are in the same module.
-"""
+r"""Ranks of features, each a function of the singular values."""
 
 from __future__ import annotations
 
@@ -19,35 +7,23 @@ from collections.abc import Sequence
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from tdyn._rank_counts import (
-    Ranks,
+from tdyn.rank.counts import (
     counted,
     entropy_rank,
     participation,
-    ranks,
     softened,
-    spectrum_ranks,
     stable,
     thresholds,
 )
-from tdyn._rank_floor import feature_free_floor, loss_floor, target_tail
-from tdyn._rank_svd import Modes, modes, singular_values
+from tdyn.rank.svd import singular_values
 
 __all__ = [
-    "Modes",
-    "Ranks",
     "effective_rank",
     "epsilon_rank",
-    "feature_free_floor",
-    "loss_floor",
-    "modes",
     "participation_ratio",
-    "ranks",
     "soft_rank",
     "spectrum",
-    "spectrum_ranks",
     "stable_rank",
-    "target_tail",
 ]
 
 

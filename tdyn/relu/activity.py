@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from tdyn._relu_cells import decide, points
-from tdyn._relu_exact import inactive_exactly
+from tdyn.relu.cells import decide, points
+from tdyn.relu.exact import inactive_exactly
 
 __all__ = ["inactive", "stably_inactive"]
 

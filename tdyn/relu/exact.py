@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from tdyn._relu_cells import as_integers, null_vector, subsets
+from tdyn.relu.cells import as_integers, null_vector, subsets
 
 __all__ = ["inactive_exactly"]
 

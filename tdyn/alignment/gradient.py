@@ -1,15 +1,4 @@
-r"""How visible is a target to a network before it has learned anything?
-
-The *gradient alignment* (GAL) of a network with a target :math:`f` is the squared distance between
-its first gradient and the gradient on coin-flip labels,
-
-.. math:: \mathrm{GAL}_f(\theta)=\lVert\Gamma_f(\theta)-\Gamma_r(\theta)\rVert_2^2,\qquad
-          \Gamma_f(\theta)=\mathbb E_x\,\nabla_\theta L(f(x),N(x;\theta)),
-
-averaged over the initialization where one is meant. The targets are parities of the first ``k``
-bits, :math:`f(x)=\prod_{i\le k}x_i`. There are three ways to compute it: enumerate the cube
-(:func:`gal_exhaustive`), sample (:func:`gal_monte_carlo`), or integrate (:func:`gal_iid`).
-"""
+r"""The gradient alignment by enumeration and by sampling."""
 
 from __future__ import annotations
 
@@ -20,45 +9,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tdyn import losses
-from tdyn._characteristic import (
-    CharacteristicFunction,
-    discrete,
-    gaussian,
-    perturbed_rademacher,
-    resonance,
-    uniform_perturbed,
-)
-from tdyn._gal_iid import gal_iid, gal_network
-from tdyn._one_step import one_step_accuracy, one_step_measured, width_for_accuracy
-from tdyn._walsh import (
-    lattice_coefficient,
-    neuron_coefficient,
-    walsh_coefficient,
-    walsh_transform,
-)
 from tdyn.data import hypercube, parity_stream
 from tdyn.nets import Model, Params
 from tdyn.train import gradients
 
-__all__ = [
-    "CharacteristicFunction",
-    "discrete",
-    "gal_exhaustive",
-    "gal_iid",
-    "gal_monte_carlo",
-    "gal_network",
-    "gaussian",
-    "lattice_coefficient",
-    "neuron_coefficient",
-    "one_step_accuracy",
-    "one_step_measured",
-    "perturbed_rademacher",
-    "resonance",
-    "uniform_perturbed",
-    "walsh_coefficient",
-    "walsh_transform",
-    "width_for_accuracy",
-]
+__all__ = ["gal_exhaustive", "gal_monte_carlo"]
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 _CHUNK = 2**14
@@ -121,12 +76,12 @@ def gal_exhaustive(
         ValueError: If ``d`` or ``k`` is out of range, or ``only`` names an unknown parameter.
 
     Example:
-        >>> from tdyn import inits, nets
+        >>> from tdyn import alignment, inits, nets
         >>> net = nets.MLP((4, 32, 1), bias=False)
         >>> params = inits.initialize(net, inits.rademacher, seed=0)
         >>> round(gal_exhaustive(net, params, 4).item(), 4)
         0.5156
-        >>> round(float(33 * walsh_coefficient(4, 4) ** 2 / 4), 4)
+        >>> round(float(33 * alignment.walsh_coefficient(4, 4) ** 2 / 4), 4)
         0.5156
 
     Source:

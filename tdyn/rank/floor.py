@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from tdyn._rank_counts import thresholds
-from tdyn._rank_svd import modes, quadrature
+from tdyn.rank.counts import thresholds
+from tdyn.rank.svd import modes, quadrature
 
 __all__ = ["feature_free_floor", "loss_floor", "target_tail"]
 

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tdyn._relu_networks import Domain, dead_layer
 from tdyn.inits import Law, joint, zeros
 from tdyn.nets import MLP, Model, Params
+from tdyn.relu.networks import Domain, dead_layer
 
 __all__ = ["born_dead_monte_carlo", "dead_at_input_probability", "functional_dimension"]
 

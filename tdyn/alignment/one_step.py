@@ -14,7 +14,7 @@ from scipy.special import ndtr, ndtri
 from torch import Tensor
 
 from tdyn import losses
-from tdyn._walsh import neuron_coefficient
+from tdyn.alignment.walsh import neuron_coefficient
 
 __all__ = ["one_step_accuracy", "one_step_measured", "width_for_accuracy"]
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tdyn._characteristic import resonance
+from tdyn.alignment.characteristic import resonance
 
 __all__ = ["gal_iid", "gal_network"]
 

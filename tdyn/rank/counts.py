@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from tdyn._rank_svd import singular_values
+from tdyn.rank.svd import singular_values
 
 __all__ = [
     "Ranks",

@@ -1,10 +1,4 @@
-r"""What does a whole training run do to a small nudge of the first weights?
-
-Training with fixed batches is a map :math:`\Phi_T:\theta_0\mapsto\theta_T`. Its derivative, the
-*training Jacobian* :math:`J=D\Phi_T(\theta_0)`, is computed exactly by :func:`training_jacobian`.
-The singular values of :math:`J=U\Sigma V^\top` sort the directions of weight space: a nudge
-:math:`\epsilon v_i` of the first weights becomes :math:`\epsilon\sigma_iu_i` of the last ones.
-"""
+r"""The exact derivative of a whole training run."""
 
 from __future__ import annotations
 
@@ -17,45 +11,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tdyn import losses
-from tdyn._jacobian_chunks import Store, chunk_for, fingerprint
-from tdyn._jacobian_directions import (
-    frozen_directions,
-    parameter_function_jacobian,
-    predicted_bulk,
-)
-from tdyn._jacobian_fast import FastTraining, fast_losses
-from tdyn._jacobian_forward import ForwardTraining
-from tdyn._jacobian_linear import coefficients
-from tdyn._jacobian_spectrum import (
-    Overlap,
-    Regions,
-    Spectrum,
-    alignment,
-    bulk_order,
-    regions,
-    spectrum,
-    subspace_overlap,
-)
-from tdyn._jacobian_step import flops
+from tdyn.jacobian.chunks import Store, chunk_for, fingerprint
+from tdyn.jacobian.fast import FastTraining, fast_losses
+from tdyn.jacobian.forward import ForwardTraining
+from tdyn.jacobian.linear import coefficients
 from tdyn.nets import MLP, Model, Params, flatten
 from tdyn.optim import Optimizer
 from tdyn.progress import progress
 
-__all__ = [
-    "Overlap",
-    "Regions",
-    "Spectrum",
-    "alignment",
-    "bulk_order",
-    "flops",
-    "frozen_directions",
-    "parameter_function_jacobian",
-    "predicted_bulk",
-    "regions",
-    "spectrum",
-    "subspace_overlap",
-    "training_jacobian",
-]
+__all__ = ["training_jacobian"]
 
 
 def _engine(
@@ -140,12 +104,12 @@ def training_jacobian(
         FloatingPointError: If the training or its derivative is not finite.
 
     Example:
-        >>> from tdyn import inits, optim
+        >>> from tdyn import inits, jacobian, optim
         >>> net = MLP((3, 4, 2), activation=torch.tanh)
         >>> params = inits.initialize(net, inits.gaussian, seed=0)
         >>> batch = (torch.eye(3), torch.tensor([0, 1, 1]))
         >>> J = training_jacobian(net, params, batch, optim.momentum(0.1), steps=20)
-        >>> J.shape, spectrum(J).values[:3].round(decimals=2).tolist()
+        >>> J.shape, jacobian.spectrum(J).values[:3].round(decimals=2).tolist()
         (torch.Size([26, 26]), ...)
 
     Source:

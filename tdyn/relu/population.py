@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from tdyn._relu_inactive import stably_inactive
 from tdyn.inits import Law, gaussian
+from tdyn.relu.activity import stably_inactive
 
 __all__ = [
     "Estimate",
