@@ -2,12 +2,16 @@
 
 import json
 import math
+import re
 
 import pytest
 import torch
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tdyn import claims
+from tdyn.claims.numbers import span, typeset
 
 FILE = """
 chapter: 99-test
@@ -160,3 +164,23 @@ def test_output_folder_is_in_the_project(tmp_path, monkeypatch):
     inner.mkdir(parents=True)
     monkeypatch.chdir(inner)
     assert claims.output_folder() == tmp_path / "_build" / "claims"
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_typeset_number_reads_back(value):
+    text = typeset(value)
+    assert "-" not in text
+    assert "e" not in text
+    digits = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹−", "-0123456789-")
+    power = re.search("10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)$", text)
+    mantissa = text[: power.start()].replace("×", "").strip(" ") if power else text
+    mantissa = mantissa.replace(",", "").translate(digits)
+    mantissa = {"": "1", "-": "-1"}.get(mantissa, mantissa)
+    exponent = power[1].translate(digits) if power else "0"
+    assert float(f"{mantissa}e{exponent}") == float(f"{value:.3g}")
+
+
+def test_spans_say_when_all_values_are_the_same():
+    assert span([1.0, 1.0001, 1.0]) == "1, all 3"
+    assert span([-2.0, 1e-7]) == "−2 to 10⁻⁷"
+    assert span([math.inf]) == "∞"

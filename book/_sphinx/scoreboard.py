@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,16 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from tdyn.claims import Claim, read_claims
+from tdyn.claims.model import NOT_MEASURED
+from tdyn.claims.numbers import span
 
 PAGE = "book/scoreboard"
 CLAIMS = chapters.ROOT / "book" / "claims"
 MEASURED = chapters.ROOT / "_build" / "claims"
+UNKNOWN = "not measured"
+VERDICTS = (
+    "holds", "partly", "does not hold", "not testable here", "control failed", NOT_MEASURED, UNKNOWN
+)  # fmt: skip
 
 
 def title_of(page: Path) -> str:
@@ -31,78 +38,80 @@ def measured(chapter: str) -> dict[str, Any]:
 
 
 def _summary(values: dict[str, list[float]]) -> str:
-    parts = []
-    for name, numbers in values.items():
-        low, high = min(numbers), max(numbers)
-        span = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
-        parts.append(f"{name}: {span} (n = {len(numbers)})")
-    return "; ".join(parts)
+    return "; ".join(f"{name}: {span(numbers)}" for name, numbers in values.items())
 
 
 class Scoreboard(SphinxDirective):
-    """A table of the claims of each chapter in the table of contents."""
+    """A table of counts, and a table of the claims of each chapter in the table of contents."""
 
     def run(self) -> list[nodes.Node]:
-        """Return one section a chapter and a line that counts the verdicts."""
-        found: list[nodes.Node] = []
-        counts: dict[str, int] = {}
+        """Return the counts, then one section a chapter."""
+        counts, sections = {}, []
         for path in sorted(CLAIMS.glob("*.yml")):
             self.env.note_dependency(str(path))
             page = f"book/{path.stem}"
             if page not in self.env.all_docs and page not in chapters.pages():
                 continue
-            record = measured(path.stem)
+            record, claims = measured(path.stem), read_claims(path)
             rows = {row["id"]: row for row in record.get("rows", [])}
-            claims = read_claims(path)
-            for claim in claims:
-                verdict = rows.get(claim.id, {}).get("verdict", "not measured")
-                counts[verdict] = counts.get(verdict, 0) + 1
-            found += self._chapter(page, record, claims, rows)
-        total = sum(counts.values())
-        line = f"{total} claims: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items())
-        return [nodes.paragraph("", "", nodes.strong(text=line + ".")), *found]
+            counts[page] = Counter(_verdict(rows, claim) for claim in claims)
+            sections += [self._heading(page), self._about(record), self._claims(page, claims, rows)]
+        return [*self._totals(counts), *sections]
 
-    def _chapter(
-        self, page: str, record: dict[str, Any], claims: list[Claim], rows: dict[str, Any]
-    ) -> list[nodes.Node]:
-        name = title_of(chapters.ROOT / f"{page}.md")
-        heading = nodes.rubric("", "")
-        uri = self.env.app.builder.get_relative_uri(PAGE, page)
-        heading += nodes.reference("", name, refuri=uri, internal=True)
-        about = "Not executed yet."
-        if record:
-            versions = ", ".join(f"{k} {v}" for k, v in record["versions"].items())
-            about = f"Seed {record['seed']}, {record['seconds']:.0f} s, {versions}."
-        return [heading, nodes.paragraph(text=about), self._table(claims, rows)]
+    def _link(self, page: str, text: str, place: str = "") -> nodes.reference:
+        uri = self.env.app.builder.get_relative_uri(PAGE, page) + place
+        return nodes.reference("", text, refuri=uri, internal=True)
 
-    def _table(self, claims: list[Claim], rows: dict[str, Any]) -> nodes.Node:
-        table = nodes.table(classes=["tdyn-scoreboard"])
-        group = nodes.tgroup(cols=3)
-        table += group
-        for width in (45, 40, 15):
-            group += nodes.colspec(colwidth=width)
-        head = nodes.thead()
-        head += self._row(["Claim", "Measured (range over seeds)", "Verdict"])
-        group += head
-        body = nodes.tbody()
-        for claim in claims:
-            row = rows.get(claim.id)
-            body += self._row(
-                [
-                    f"{claim.statement} ({claim.where})",
-                    _summary(row["values"]) if row and row["values"] else "–",
-                    row["verdict"] if row else "not measured",
-                ]
-            )
-        group += body
-        return table
+    def _heading(self, page: str) -> nodes.Node:
+        return nodes.rubric("", "", self._link(page, title_of(chapters.ROOT / f"{page}.md")))
 
     @staticmethod
-    def _row(texts: list[str]) -> nodes.row:
-        row = nodes.row()
-        for text in texts:
-            row += nodes.entry("", nodes.paragraph(text=text))
-        return row
+    def _about(record: dict[str, Any]) -> nodes.Node:
+        if not record:
+            return nodes.paragraph(text="Not executed yet.")
+        versions = ", ".join(f"{k} {v}" for k, v in record["versions"].items())
+        text = f"Seed {record['seed']}, {record['seconds']:.0f} s, {versions}."
+        return nodes.paragraph(text=text)
+
+    def _totals(self, counts: dict[str, Counter[str]]) -> list[nodes.Node]:
+        total = sum(counts.values(), Counter())
+        verdicts = [v for v in VERDICTS if total[v]]
+        rows = []
+        for page, own in counts.items():
+            name = self._link(page, title_of(chapters.ROOT / f"{page}.md"))
+            rows.append([name, *(nodes.Text(str(own[v] or "–")) for v in verdicts)])
+        rows.append([nodes.strong(text="All")])
+        rows[-1] += [nodes.strong(text=str(total[v])) for v in verdicts]
+        line = f"{sum(total.values())} claims: "
+        line += ", ".join(f"{total[v]} {v}" for v in verdicts) + "."
+        head = ["Chapter", *(v.capitalize() for v in verdicts)]
+        widths = [40] + [60 // len(verdicts)] * len(verdicts) if verdicts else [100]
+        return [nodes.paragraph("", "", nodes.strong(text=line)), _table(head, widths, rows)]
+
+    def _claims(self, page: str, claims: list[Claim], rows: dict[str, Any]) -> nodes.Node:
+        body = []
+        for claim in claims:
+            values = rows.get(claim.id, {}).get("values")
+            statement = self._link(page, f"{claim.statement} ({claim.where})", f"#claim-{claim.id}")
+            verdict = nodes.strong(text=_verdict(rows, claim))
+            body.append([statement, nodes.Text(_summary(values) if values else "–"), verdict])
+        return _table(["Claim", "Measured (range over seeds)", "Verdict"], [45, 40, 15], body)
+
+
+def _verdict(rows: dict[str, Any], claim: Claim) -> str:
+    return rows.get(claim.id, {}).get("verdict", UNKNOWN)
+
+
+def _table(head: list[str], widths: list[int], rows: list[list[nodes.Node]]) -> nodes.table:
+    """Return a table of texts, links and the like."""
+
+    def row(cells: list[nodes.Node]) -> nodes.row:
+        return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", c)) for c in cells))
+
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=w) for w in widths), cols=len(widths))
+    group += nodes.thead("", row([nodes.Text(h) for h in head]))
+    group += nodes.tbody("", *map(row, rows))
+    return nodes.table("", group, classes=["tdyn-scoreboard"])
 
 
 class ChapterCards(SphinxDirective):

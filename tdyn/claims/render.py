@@ -7,23 +7,24 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from tdyn.claims.model import NOT_MEASURED, Claim, Criterion
+from tdyn.claims.numbers import span, typeset
 from tdyn.claims.table import Row, Table
 
 __all__ = ["table_html"]
 
 
 def _format(values: Sequence[float]) -> str:
-    mean = f"{statistics.fmean(values):.3g}"
-    if len(values) == 1:
-        return mean
-    return f"{mean} ({min(values):.3g} to {max(values):.3g}, n = {len(values)})"
+    if typeset(min(values)) == typeset(max(values)):
+        return span(values)
+    return f"{typeset(statistics.fmean(values))} ({span(values)}, n = {len(values)})"
 
 
 def _measured(criteria: Sequence[Criterion], values: Mapping[str, list[float]], kind: str) -> str:
     lines = []
     for c in criteria:
         mark = "✓" if c.holds(values[c.name]) else "✗"
-        band = f"[{c.low:g}, {c.high:g}]" + ("" if c.over == "each" else f", {c.over}")
+        ends = f"[{typeset(c.low)}, {typeset(c.high)}]"
+        band = ends if c.over == "each" else f"{ends}, {c.over}"
         lines.append(
             f"<li>{mark} {kind}{html.escape(c.name)}: {_format(values[c.name])}"
             f" <small>band {band}</small></li>"
