@@ -13,6 +13,7 @@ import chapters
 import nbformat
 import notebooks
 import scoreboard
+from docutils import nodes
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from myst_nb.core.read import create_nb_reader
@@ -20,6 +21,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
+from tdyn.claims.numbers import readable
 from tdyn.player import strip_duplicates
 
 LOGGER = logging.getLogger(__name__)
@@ -83,6 +85,17 @@ def scoreboard_last(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> 
         docnames.append(scoreboard.PAGE)
 
 
+def readable_numbers(app: Sphinx, doctree: nodes.document) -> None:
+    """Typeset the numbers that the prose takes from the cells: 2·10⁻⁷ for ``2e-07``."""
+    del app
+    for inline in doctree.findall(nodes.inline):
+        if "pasted-text" in inline["classes"]:
+            text = readable(inline.astext())
+            inline.children = []
+            inline += nodes.Text(text)
+            inline.rawsource = text
+
+
 def unique_ids(body: str) -> str:
     """Keep the first of the ids that the extensions repeat on a page.
 
@@ -141,6 +154,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", refresh_cache, priority=900)
     app.connect("env-get-outdated", outdated)
     app.connect("env-before-read-docs", scoreboard_last)
+    app.connect("doctree-read", readable_numbers)
     app.connect("html-page-context", finish_page, priority=900)
     app.connect("build-finished", save_state)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}

@@ -3,15 +3,40 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
-__all__ = ["span", "typeset"]
+__all__ = ["readable", "span", "typeset"]
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_NUMBER = re.compile(r"(-?)(\d[\d,]*(?:\.\d+)?)(?:e([+-]\d+))?")
+
+
+def readable(text: str) -> str:
+    """Give a formatted number a true minus sign, and powers of ten instead of ``e-07``.
+
+    Args:
+        text: What ``format`` made of a number; any other text stays as it is.
+
+    Returns:
+        Plain text.
+
+    Example:
+        >>> [readable(t) for t in ("-0.50", "2.5e-07", "-1e+12", "1,024", "a-b")]
+        ['−0.50', '2.5 × 10⁻⁷', '−10¹²', '1,024', 'a-b']
+    """
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return text
+    sign, mantissa, exponent = match.groups()
+    if exponent:
+        power = "10" + str(int(exponent)).translate(_RAISED)
+        mantissa = power if mantissa == "1" else f"{mantissa} × {power}"
+    return ("−" if sign else "") + mantissa
 
 
 def typeset(value: float) -> str:
-    """Write a number to three digits, with a true minus sign and powers of ten.
+    """Write a number to three digits, readably.
 
     Args:
         value: The number.
@@ -26,14 +51,9 @@ def typeset(value: float) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     text = f"{value + 0.0:.3g}"  # adding zero takes the sign from it
-    if "e" in text:
-        mantissa, exponent = text.split("e")
-        if abs(int(exponent)) < 6 and abs(value) >= 1:
-            text = f"{float(text):,.0f}"
-        else:
-            power = "10" + str(int(exponent)).translate(_RAISED)
-            text = {"1": power, "-1": f"-{power}"}.get(mantissa, f"{mantissa} × {power}")
-    return text.replace("-", "−")
+    if "e+" in text and abs(float(text)) < 1e6:
+        text = f"{float(text):,.0f}"
+    return readable(text)
 
 
 def span(values: Sequence[float]) -> str:
