@@ -47,6 +47,22 @@ def long_cells(notebook: NotebookNode) -> list[int]:
     ]
 
 
+def length(notebook: NotebookNode) -> tuple[int, int]:
+    """Return how many code cells a chapter has, and how many words between them.
+
+    Lines of fences, options and labels are not counted, a formula counts as one word.
+    """
+    cells = [c.source for c in notebook.cells if c.cell_type == "markdown"]
+    lines = [
+        line
+        for line in "\n".join(cells).splitlines()
+        if not re.match(r"\s*(:{3,}|`{3,}|:\w|\(.*\)=)", line)
+    ]
+    text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$", "formula", "\n".join(lines), flags=re.DOTALL)
+    words = [word for word in text.split() if re.search("[A-Za-z]", word)]
+    return len(notebook.cells) - len(cells), len(words)
+
+
 def repeated_ids(text: str) -> list[str]:
     """Return the labels, names of still and moving figures, and bets that a page has twice."""
     patterns = (
@@ -222,6 +238,13 @@ def test_cells_are_short(path: Path) -> None:
 
 
 @each_chapter
+def test_chapter_is_neither_short_nor_long(path: Path) -> None:
+    cells, words = length(jupytext.read(path))
+    assert 20 <= cells <= 35
+    assert 2500 <= words <= 4000
+
+
+@each_chapter
 def test_ids_are_unique(path: Path) -> None:
     assert repeated_ids(_text(path)) == []
 
@@ -341,6 +364,14 @@ def test_a_long_cell_is_noticed_and_a_hidden_one_is_not() -> None:
     long = "\n".join(["a = 1"] * (LIMIT + 1))
     assert long_cells(_notebook("b = 1", long)) == [1]
     assert long_cells(_notebook(":tags: [hide-input]\n\n" + long)) == []
+
+
+def test_length_counts_cells_and_words() -> None:
+    notebook = _notebook("a = 1", "b = 2")
+    assert length(notebook) == (2, 0)
+    text = ":::{note} Mind the gap\n:name: x\nOne $a + b$ two three {cite:t}`key`.\n:::\n"
+    more = jupytext.reads(jupytext.writes(notebook, fmt="md:myst") + "\n\n" + text, fmt="md:myst")
+    assert length(more) == (2, 5)
 
 
 def test_an_undescribed_figure_is_noticed() -> None:
