@@ -241,7 +241,7 @@ function frame(P, plot, id, describe) {
   const yt = P.yt || (P.ys ? logTicks : linearTicks)(Math.min(...P.yl), Math.max(...P.yl), (H - top - bottom) / 42);
   const left = Math.ceil(Math.max(14, ...yt.map(t => textWidth(t[1]))) + 9);
   const barTicks = bar ? linearTicks(bar.vlim[0], bar.vlim[1], (H - top - bottom) / 45) : [];
-  const right = bar ? 14 + 18 + Math.ceil(Math.max(textWidth(bar.value_label || "") / 2 - 10, ...barTicks.map(t => textWidth(t[1])))) : 14;
+  const right = bar ? 14 + 18 + Math.ceil(Math.max(textWidth(bar.value_label || "") * 0.55 - 4, ...barTicks.map(t => textWidth(t[1])))) : 14;
   let x0 = left, x1 = W - right;
   if (P.eq) {
     const span = l => Math.abs(l[1] - l[0]), ratio = span(P.yl) / span(P.xl);
