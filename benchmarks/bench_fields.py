@@ -38,7 +38,7 @@ def sampler() -> None:
             "tdyn": lambda d=d: data.nlgp(BATCH, d, xi=XI, gain=GAIN, seed=0),
             "scipy": lambda cov=cov: scipy_images(cov, 0),
         }
-        spent = in_turns(calls, 3)
+        spent = in_turns(calls, 12)
         mine, _ = data.nlgp(20_000, d, xi=XI, gain=GAIN, seed=1)
         gap = (mine.T @ mine / len(mine)).double() - data.nlgp_covariance(d, xi=XI, gain=GAIN)
         ours.append(spent["tdyn"])

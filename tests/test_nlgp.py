@@ -91,6 +91,20 @@ def test_every_shape_of_grid_gets_its_covariance(grid, way, small_grids):
     assert x.mean(0).abs().max() < 5 / math.sqrt(n)
 
 
+@pytest.mark.parametrize(("xi", "waves"), [(1.0, 201), (3.0, 160), (10.0, 49)])
+def test_only_waves_that_rounding_would_lose_are_left_out(xi, waves):
+    """The others carry the whole variance (σ₀² + 4 Σ σₖ² + σ₂₀₀²) / D², to single precision."""
+    sizes = stationary._filters(stationary.Law((400,), (xi,), 2.0), 1.0, torch.float32)[0].double()
+    assert len(sizes) == waves
+    weights = torch.full((waves,), 4.0, dtype=F64)
+    weights[0] = 1.0
+    weights[200:] = 1.0
+    assert ((weights * sizes**2).sum() / 400**2).item() == pytest.approx(1.0, abs=3e-7)
+    both = stationary.Law((400,), (xi, 1.0), 2.0)
+    assert stationary._filters(both, 1.0, torch.float32).shape == (2, 201)
+    assert stationary._filters(both, 1.0, F64).shape == (2, 201)
+
+
 def test_a_large_grid_goes_by_waves_and_has_its_covariance():
     x, y = data.nlgp(8000, (16, 16), xi=(1.0, 2.0), gain=3.0, seed=2, dtype=F64)
     for label, xi in enumerate((1.0, 2.0)):

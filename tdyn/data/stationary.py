@@ -75,7 +75,8 @@ def _filters(law: Law, scale: float, dtype: torch.dtype) -> Tensor:
     columns that are their own conjugates lose the imaginary part, hence :math:`\sqrt{D\lambda_k}`.
 
     Returns:
-        Matrices ``(classes, d, d)``, or deviations ``(classes, *grid)``, half of the last axis.
+        Matrices ``(classes, d, d)``, or deviations ``(classes, *grid)``, of at most half the last
+        axis: up to the shortest wave that is heard.
     """
     rows, d = torch.stack([covariance_row(law, xi) for xi in law.lengths]), math.prod(law.grid)
     axes = tuple(range(1, rows.ndim))
@@ -86,7 +87,11 @@ def _filters(law: Law, scale: float, dtype: torch.dtype) -> Tensor:
     inside = slice(1, (law.grid[-1] + 1) // 2)
     roots *= math.sqrt(d)
     roots[..., inside] /= math.sqrt(2)
-    return roots.to(dtype)
+    # Smooth fields have no short waves: those with less variance than is lost by rounding can go.
+    power = roots.square().flatten(1, -2) if roots.ndim > 2 else roots.square()[:, None]
+    beyond = power.sum(1).flip(-1).cumsum(-1).flip(-1)
+    heard = (beyond > torch.finfo(dtype).eps * beyond[:, :1]).any(0)
+    return roots[..., : int(heard.sum())].to(dtype)
 
 
 def fields(
