@@ -77,7 +77,7 @@ def networks() -> None:
                 graph, lambda n=net, p=params, e=edges: n.train_logits(p, e), [*leaves, edges]
             ),
         }
-        t = [1e3 * spent for spent in in_turns(calls, 10).values()]
+        t = [1e3 * spent for spent in in_turns(calls, 20).values()]
         print(
             f"{hidden:>6} {t[0]:>9.2f} {t[1]:>9.2f} {t[2]:>8.2f} {t[0] / t[2]:>6.1f}x "
             f"{t[3]:>8.2f} {t[0] / t[3]:>6.1f}x {t[4]:>12.2f}"
