@@ -80,21 +80,25 @@ class Scoreboard(SphinxDirective):
         for page, own in counts.items():
             name = self._link(page, title_of(chapters.ROOT / f"{page}.md"))
             rows.append([name, *(nodes.Text(str(own[v] or "–")) for v in verdicts)])
-        rows.append([nodes.strong(text="All")])
-        rows[-1] += [nodes.strong(text=str(total[v])) for v in verdicts]
-        line = f"{sum(total.values())} claims: "
-        line += ", ".join(f"{total[v]} {v}" for v in verdicts) + "."
+        rows.append([nodes.Text("All"), *(nodes.Text(str(total[v])) for v in verdicts)])
         head = ["Chapter", *(v.capitalize() for v in verdicts)]
         widths = [40] + [60 // len(verdicts)] * len(verdicts) if verdicts else [100]
-        return [nodes.paragraph("", "", nodes.strong(text=line)), _table(head, widths, rows)]
+        table = _table(head, widths, [_row(cells) for cells in rows])
+        table["classes"].append("tdyn-totals")
+        line = f"{sum(total.values())} claims, and how many of them hold:"
+        return [nodes.paragraph("", "", nodes.strong(text=line)), table]
 
     def _claims(self, page: str, claims: list[Claim], rows: dict[str, Any]) -> nodes.Node:
         body = []
         for claim in claims:
             values = rows.get(claim.id, {}).get("values")
-            statement = self._link(page, f"{claim.statement} ({claim.where})", f"#claim-{claim.id}")
-            verdict = nodes.strong(text=_verdict(rows, claim))
-            body.append([statement, nodes.Text(_summary(values) if values else "–"), verdict])
+            verdict = _verdict(rows, claim)
+            cells = [
+                nodes.Text(f"{claim.statement} ({claim.where})"),
+                nodes.Text(_summary(values) if values else "–"),
+                self._link(page, verdict, f"#claim-{claim.id}"),
+            ]
+            body.append(_row(cells, f"verdict-{verdict.replace(' ', '-')}"))
         return _table(["Claim", "Measured (range over seeds)", "Verdict"], [45, 40, 15], body)
 
 
@@ -102,15 +106,16 @@ def _verdict(rows: dict[str, Any], claim: Claim) -> str:
     return rows.get(claim.id, {}).get("verdict", UNKNOWN)
 
 
-def _table(head: list[str], widths: list[int], rows: list[list[nodes.Node]]) -> nodes.table:
-    """Return a table of texts, links and the like."""
+def _row(cells: list[nodes.Node], *kinds: str) -> nodes.row:
+    entries = (nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells)
+    return nodes.row("", *entries, classes=list(kinds))
 
-    def row(cells: list[nodes.Node]) -> nodes.row:
-        return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", c)) for c in cells))
 
+def _table(head: list[str], widths: list[int], rows: list[nodes.row]) -> nodes.table:
+    """Return a table with a head."""
     group = nodes.tgroup("", *(nodes.colspec(colwidth=w) for w in widths), cols=len(widths))
-    group += nodes.thead("", row([nodes.Text(h) for h in head]))
-    group += nodes.tbody("", *map(row, rows))
+    group += nodes.thead("", _row([nodes.Text(h) for h in head]))
+    group += nodes.tbody("", *rows)
     return nodes.table("", group, classes=["tdyn-scoreboard"])
 
 
