@@ -17,6 +17,7 @@ from tdyn.claims.model import NOT_MEASURED
 from tdyn.claims.numbers import span
 
 PAGE = "book/scoreboard"
+MAP = chapters.ROOT / "book" / "chapters.yml"
 CLAIMS = chapters.ROOT / "book" / "claims"
 MEASURED = chapters.ROOT / "_build" / "claims"
 UNKNOWN = "not measured"
@@ -46,6 +47,7 @@ class Scoreboard(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the counts, then one section a chapter."""
+        self.env.note_dependency(str(MAP))
         counts, sections = {}, []
         for path in sorted(CLAIMS.glob("*.yml")):
             self.env.note_dependency(str(path))
@@ -74,11 +76,13 @@ class Scoreboard(SphinxDirective):
         return nodes.paragraph(text=text)
 
     def _totals(self, counts: dict[str, Counter[str]]) -> list[nodes.Node]:
+        entries = yaml.safe_load(MAP.read_text(encoding="utf-8"))
+        short = {entry["page"]: entry["title"] for entry in entries}
         total = sum(counts.values(), Counter())
         verdicts = [v for v in VERDICTS if total[v]]
         rows = []
         for page, own in counts.items():
-            name = self._link(page, title_of(chapters.ROOT / f"{page}.md"))
+            name = self._link(page, short[page.removeprefix("book/")])
             rows.append([name, *(nodes.Text(str(own[v] or "–")) for v in verdicts)])
         rows.append([nodes.Text("All"), *(nodes.Text(str(total[v])) for v in verdicts)])
         head = ["Chapter", *(v.capitalize() for v in verdicts)]
@@ -124,9 +128,8 @@ class ChapterCards(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return a grid of cards, from ``book/chapters.yml``."""
-        path = chapters.ROOT / "book" / "chapters.yml"
-        self.env.note_dependency(str(path))
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+        self.env.note_dependency(str(MAP))
+        entries = yaml.safe_load(MAP.read_text(encoding="utf-8"))
         published = set(chapters.pages())
         lines = ["::::{grid} 1 2 3 3", ":gutter: 3", ""]
         for entry in entries:
