@@ -149,8 +149,18 @@ def violations(page: Any, rules: list[str] | None = None) -> list[str]:
 
 def drag(page: Any, slider: Any, to: float) -> None:
     """Drag the thumb of a slider with the mouse to a fraction of its length."""
-    slider.scroll_into_view_if_needed()
-    box = slider.bounding_box()
+    # In the middle of the window no bar at its top covers the slider; then wait until it rests, as
+    # the page may scroll smoothly or still be unfolding.
+    box = slider.evaluate("""async e => {
+        e.scrollIntoView({block: "center", behavior: "instant"});
+        let last = "", now = "", still = 0;
+        while (still < 6) {
+          await new Promise(requestAnimationFrame);
+          now = JSON.stringify(e.getBoundingClientRect());
+          still = now === last ? still + 1 : 0;
+          last = now;
+        }
+        return JSON.parse(now); }""")
     low, high = float(slider.get_attribute("min")), float(slider.get_attribute("max"))
     at = (float(slider.input_value()) - low) / (high - low)
     y = box["y"] + box["height"] / 2
