@@ -147,11 +147,12 @@ def violations(page: Any, rules: list[str] | None = None) -> list[str]:
     ]
 
 
-def drag(page: Any, slider: Any, to: float) -> None:
-    """Drag the thumb of a slider with the mouse to a fraction of its length."""
-    # In the middle of the window no bar at its top covers the slider; then wait until it rests, as
-    # the page may scroll smoothly or still be unfolding.
-    box = slider.evaluate("""async e => {
+def at_rest(slider: Any) -> dict[str, float]:
+    """Bring a slider to the middle of the window and return its box when it has stopped moving.
+
+    In the middle no bar of the page covers it; the page may scroll smoothly or still be unfolding.
+    """
+    return slider.evaluate("""async e => {
         e.scrollIntoView({block: "center", behavior: "instant"});
         let last = "", now = "", still = 0;
         while (still < 6) {
@@ -161,11 +162,23 @@ def drag(page: Any, slider: Any, to: float) -> None:
           last = now;
         }
         return JSON.parse(now); }""")
+
+
+def drag(page: Any, slider: Any, to: float) -> None:
+    """Drag the thumb of a slider with the mouse to a fraction of its length.
+
+    On a busy machine the browser may lose a synthetic movement, so there are three tries.
+    """
     low, high = float(slider.get_attribute("min")), float(slider.get_attribute("max"))
-    at = (float(slider.input_value()) - low) / (high - low)
-    y = box["y"] + box["height"] / 2
-    place = lambda part: box["x"] + 8 + part * (box["width"] - 16)  # noqa: E731
-    page.mouse.move(place(at), y)
-    page.mouse.down()
-    page.mouse.move(place(to), y, steps=4)
-    page.mouse.up()
+    start = slider.input_value()
+    for _ in range(3):
+        box = at_rest(slider)
+        y = box["y"] + box["height"] / 2
+        place = [box["x"] + 8 + part * (box["width"] - 16)
+                 for part in ((float(start) - low) / (high - low), to)]  # fmt: skip
+        page.mouse.move(place[0], y)
+        page.mouse.down()
+        page.mouse.move(place[1], y, steps=4)
+        page.mouse.up()
+        if slider.input_value() != start:
+            return
