@@ -181,6 +181,9 @@ def test_a_typeset_number_reads_back(value):
 
 
 def test_spans_say_when_all_values_are_the_same():
-    assert span([1.0, 1.0001, 1.0]) == "1, all 3"
-    assert span([-2.0, 1e-7]) == "−2 to 10⁻⁷"
+    assert span([1.0, 1.0001, 1.0]) == "1, n = 3"
+    assert span([1.0, 1.0, 1.0]) == "1, all 3"
+    assert span([-2.0, 1e-7]) == "−2 to 10⁻⁷, n = 2"
+    assert typeset(0.9995) == "1"
+    assert typeset(0.9995, 6) == "0.9995"
     assert span([math.inf]) == "∞"

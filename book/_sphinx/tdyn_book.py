@@ -86,7 +86,7 @@ def scoreboard_last(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> 
 
 
 def readable_numbers(app: Sphinx, doctree: nodes.document) -> None:
-    """Typeset the numbers that the prose takes from the cells: 2·10⁻⁷ for ``2e-07``."""
+    """Typeset the numbers that the prose takes from the cells: 2 × 10⁻⁷ for ``2e-07``."""
     del app
     for inline in doctree.findall(nodes.inline):
         if "pasted-text" in inline["classes"]:

@@ -35,11 +35,12 @@ def readable(text: str) -> str:
     return ("−" if sign else "") + mantissa
 
 
-def typeset(value: float) -> str:
-    """Write a number to three digits, readably.
+def typeset(value: float, digits: int = 3) -> str:
+    """Write a number to some digits, readably.
 
     Args:
         value: The number.
+        digits: How many digits count.
 
     Returns:
         Plain text.
@@ -50,14 +51,16 @@ def typeset(value: float) -> str:
     """
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    text = f"{value + 0.0:.3g}"  # adding zero takes the sign from it
+    text = f"{value + 0.0:.{digits}g}"  # adding zero takes the sign from it
     if "e+" in text and abs(float(text)) < 1e6:
         text = f"{float(text):,.0f}"
     return readable(text)
 
 
 def span(values: Sequence[float]) -> str:
-    """Write the smallest and the largest of some numbers, or the one that they all are.
+    """Write the smallest and the largest of some numbers, and how many there are.
+
+    "All" is said of equal numbers only, not of those that look equal after rounding.
 
     Args:
         values: At least one number.
@@ -66,10 +69,12 @@ def span(values: Sequence[float]) -> str:
         Plain text.
 
     Example:
-        >>> span([0.25, -1.0]), span([2.0, 2.0]), span([3.0])
-        ('−1 to 0.25', '2, all 2', '3')
+        >>> span([0.25, -1.0]), span([2.0, 2.0]), span([1.0, 1.0001]), span([3.0])
+        ('−1 to 0.25, n = 2', '2, all 2', '1, n = 2', '3')
     """
     low, high = typeset(min(values)), typeset(max(values))
-    if low != high:
-        return f"{low} to {high}"
-    return low if len(values) == 1 else f"{low}, all {len(values)}"
+    if len(values) == 1:
+        return low
+    if min(values) == max(values):
+        return f"{low}, all {len(values)}"
+    return f"{low if low == high else f'{low} to {high}'}, n = {len(values)}"

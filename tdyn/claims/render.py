@@ -16,14 +16,14 @@ __all__ = ["table_html"]
 def _format(values: Sequence[float]) -> str:
     if typeset(min(values)) == typeset(max(values)):
         return span(values)
-    return f"{typeset(statistics.fmean(values))} ({span(values)}, n = {len(values)})"
+    return f"{typeset(statistics.fmean(values))} ({span(values)})"
 
 
 def _measured(criteria: Sequence[Criterion], values: Mapping[str, list[float]], kind: str) -> str:
     lines = []
     for c in criteria:
         mark = "✓" if c.holds(values[c.name]) else "✗"
-        ends = f"[{typeset(c.low)}, {typeset(c.high)}]"
+        ends = f"[{typeset(c.low, 6)}, {typeset(c.high, 6)}]"  # as they were written
         band = ends if c.over == "each" else f"{ends}, {c.over}"
         lines.append(
             f"<li>{mark} {kind}{html.escape(c.name)}: {_format(values[c.name])}"
